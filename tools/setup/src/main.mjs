@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+// Prepares the machine and the tree, then runs a command: `node tools/setup/src/main.mjs [--quiet] [-- command …]`.
+// Plain JavaScript for Node 20: it runs on the machine's Node, before there is a node_modules.
+import { spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { checkMachine } from './machine.mjs';
+import { installNodePackages, installSystemPackages, nodeBinFolder, root } from './packages.mjs';
+import { build } from './build.mjs';
+
+const usage = `usage: node tools/setup/src/main.mjs [--quiet] [-- command …]
+  Installs what is missing (Debian packages by apt, the rest by npm), builds what has changed, and runs the command
+  with the project's own Node. With nothing to do it takes about a second.
+  --quiet   say something only where something is done`;
+
+const words = process.argv.slice(2);
+const split = words.indexOf('--');
+const flags = split < 0 ? words : words.slice(0, split);
+const command = split < 0 ? [] : words.slice(split + 1);
+if (flags.includes('--help') || flags.includes('-h')) {
+  console.log(usage);
+  process.exit(0);
+}
+const unknown = flags.find((flag) => flag !== '--quiet');
+if (unknown) {
+  console.error(`setup: unknown option ${unknown}\n${usage}`);
+  process.exit(2);
+}
+
+/** Progress goes to stderr, so that `--json` output of the command stays clean. */
+const say = (text) => console.error(`setup: ${text}`);
+
+try {
+  checkMachine();
+  const started = Date.now();
+  const done = [await installSystemPackages(say), await installNodePackages(say)];
+  process.env.PATH = [nodeBinFolder(), join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
+  done.push(await build(say));
+  if (!flags.includes('--quiet') || done.some(Boolean)) say(`ready after ${((Date.now() - started) / 1000).toFixed(1)} s`);
+} catch (error) {
+  console.error(`setup: ${error.message}`);
+  process.exit(1);
+}
+
+if (command.length > 0) {
+  // Ctrl-C reaches the whole foreground group: the command decides what it means, we only wait for it.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
+  const { status, signal, error } = spawnSync(command[0], command.slice(1), { stdio: 'inherit' });
+  if (error) {
+    console.error(`setup: cannot run ${command[0]}: ${error.message}`);
+    process.exit(127);
+  }
+  process.exit(signal ? 128 + constants.signals[signal] : status);
+}

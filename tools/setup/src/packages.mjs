@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { arch } from 'node:os';
+import { join } from 'node:path';
+import { run, withLock } from './run.mjs';
+
+/** The project's root folder. */
+export const root = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..', '..', '..');
+
+/** Debian packages, and what needs each. */
+const systemPackages = {
+  'clang-16': 'compiles the BPF programs',
+  'libbpf-dev': 'headers and library behind the native addon',
+  'libelf-dev': 'ELF reader behind libbpf',
+  'zlib1g-dev': 'compressed sections behind libbpf',
+  'linux-libc-dev': 'kernel headers for BPF programs and addon',
+  'g++': 'compiles the native addon',
+  make: 'builds both',
+  'redis-server': 'durable state of the control plane',
+  'nats-server': 'state streams of the control plane',
+  nftables: 'masquerade',
+  iproute2: 'links, addresses and routes',
+  'iputils-ping': 'ICMP probes',
+  procps: 'sysctl',
+  'util-linux': 'nsenter and unshare',
+};
+
+/** Installs the missing Debian packages; returns whether there were any. */
+export async function installSystemPackages(say) {
+  const missing = Object.keys(systemPackages).filter((name) => !isInstalled(name));
+  if (missing.length === 0) return false;
+  say('installing Debian packages:');
+  for (const name of missing) say(`  ${name.padEnd(16)} ${systemPackages[name]}`);
+  await withLock('apt', async () => {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    const restore = keepServicesFromStarting();
+    try {
+      await run('apt-get', ['-qq', 'update'], { env, say });
+      await run('apt-get', ['-qq', 'install', '-y', '--no-install-recommends', ...missing], { env, say });
+    } finally {
+      restore();
+    }
+  });
+  return true;
+}
+
+function isInstalled(name) {
+  const base = `/var/lib/dpkg/info/${name}`;
+  return existsSync(`${base}.list`) || existsSync(`${base}:${arch() === 'x64' ? 'amd64' : 'arm64'}.list`);
+}
+
+/** redis-server and nats-server start system services on the default ports: `policy-rc.d` (Debian policy, invoke-rc.d(8)) says no. */
+function keepServicesFromStarting() {
+  const file = '/usr/sbin/policy-rc.d';
+  if (existsSync(file)) return () => {};
+  writeFileSync(file, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  return () => rmSync(file, { force: true });
+}
+
+/** Installs the npm packages of the lock file; returns whether anything had to be done. */
+export async function installNodePackages(say) {
+  const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const stamp = join(root, 'node_modules', '.myelin-lock');
+  const current = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted && existsSync(nodeBinFolder());
+  if (current()) return false;
+  return withLock('npm', async () => {
+    if (current()) return false;
+    say('installing npm packages of package-lock.json');
+    await run('npm', [existsSync(join(root, 'node_modules')) ? 'install' : 'ci'], { cwd: root, say });
+    if (!existsSync(nodeBinFolder())) throw new Error(`npm did not install the package node-linux-${arch()}: run "npm ci" and read what it says`);
+    writeFileSync(stamp, wanted);
+    return true;
+  });
+}
+
+/** Folder of the Node version that the lock file pins: everything but set-up runs on it. */
+export function nodeBinFolder() {
+  return join(root, 'node_modules', `node-linux-${arch()}`, 'bin');
+}
