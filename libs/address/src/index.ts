@@ -1,0 +1,28 @@
+export {
+  type Address,
+  AddressError,
+  address,
+  addressOf,
+  compareAddresses,
+  type Family,
+  formatAddress,
+  fromBytes,
+  parseAddress,
+  toBytes,
+} from './address.ts';
+export {
+  bitsOf16Bytes,
+  comparePrefixes,
+  contains,
+  firstAddress,
+  formatPrefix,
+  lastAddress,
+  nthAddress,
+  overlaps,
+  type Prefix,
+  type PrefixOptions,
+  parsePrefix,
+  prefix,
+  prefixOf,
+  sizeOf,
+} from './prefix.ts';
