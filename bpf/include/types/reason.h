@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Why a packet was dropped. Numbers as Hubble's flow API has them (flow.DropReason), so that dashboards keep their meaning. */
+#pragma once
+
+enum drop_reason {
+	REASON_NONE = 0,
+	REASON_SOURCE_MAC = 130,
+	REASON_SOURCE_IP = 132,
+	REASON_POLICY_DENIED = 133,
+	REASON_INVALID_PACKET = 134,
+	REASON_TRUNCATED_HEADER = 135,
+	REASON_UNKNOWN_L4 = 137,
+	REASON_UNSUPPORTED_L3 = 139,
+	REASON_MISSED_TAIL_CALL = 140,
+	REASON_UNKNOWN_TARGET = 150,
+	REASON_STALE = 151,
+	REASON_CONNTRACK_INSERT = 155,
+	REASON_IPV6_EXTENSION = 156,
+	REASON_FRAGMENT = 157,
+	REASON_FIB = 169,
+	REASON_INVALID_IDENTITY = 171,
+	REASON_UNKNOWN_SENDER = 172,
+	REASON_FORBIDDEN_ICMPV6 = 176,
+	REASON_DENY_RULE = 181,
+	REASON_TTL = 196,
+	REASON_ENDPOINT_NOT_READY = 203,
+};
+
+/* What became of a packet or flow; numbers as flow.Verdict. */
+enum verdict {
+	VERDICT_NONE = 0,
+	VERDICT_FORWARDED = 1,
+	VERDICT_DROPPED = 2,
+	VERDICT_AUDIT = 4,
+};
+
+/* As flow.TrafficDirection. */
+enum direction {
+	DIRECTION_NONE = 0,
+	DIRECTION_INGRESS = 1,
+	DIRECTION_EGRESS = 2,
+};
