@@ -10,8 +10,10 @@ export function checkMachine() {
   else {
     if (!['x64', 'arm64'].includes(arch())) missing.push(`${arch()} is not supported: use an x86-64 or arm64 machine`);
     if (process.getuid() !== 0) missing.push('not root: BPF programs and network namespaces need it; run the command with sudo');
-    if (!existsSync('/sys/kernel/btf/vmlinux')) missing.push('the kernel has no BTF (/sys/kernel/btf/vmlinux): boot a kernel with CONFIG_DEBUG_INFO_BTF=y, as Debian\'s own');
-    if (!existsSync('/usr/bin/apt-get')) missing.push(`no apt-get here (${distribution()}): set-up installs Debian packages; use Debian 12`);
+    if (!existsSync('/sys/kernel/btf/vmlinux'))
+      missing.push("the kernel has no BTF (/sys/kernel/btf/vmlinux): boot a kernel with CONFIG_DEBUG_INFO_BTF=y, as Debian's own");
+    if (!existsSync('/usr/bin/apt-get'))
+      missing.push(`no apt-get here (${distribution()}): set-up installs Debian packages; use Debian 12`);
   }
   if (missing.length > 0) throw new Error(`this machine can't run Myelin:\n  - ${missing.join('\n  - ')}`);
 }

@@ -4,9 +4,9 @@
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { build } from './build.mjs';
 import { checkMachine } from './machine.mjs';
 import { installNodePackages, installSystemPackages, nodeBinFolder, root } from './packages.mjs';
-import { build } from './build.mjs';
 
 const usage = `usage: node tools/setup/src/main.mjs [--quiet] [-- command …]
   Installs what is missing (Debian packages by apt, the rest by npm), builds what has changed, and runs the command

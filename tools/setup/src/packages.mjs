@@ -59,7 +59,9 @@ function keepServicesFromStarting() {
 
 /** Installs the npm packages of the lock file; returns whether anything had to be done. */
 export async function installNodePackages(say) {
-  const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const wanted = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   const stamp = join(root, 'node_modules', '.myelin-lock');
   const current = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted && existsSync(nodeBinFolder());
   if (current()) return false;
@@ -67,7 +69,8 @@ export async function installNodePackages(say) {
     if (current()) return false;
     say('installing npm packages of package-lock.json');
     await run('npm', [existsSync(join(root, 'node_modules')) ? 'install' : 'ci'], { cwd: root, say });
-    if (!existsSync(nodeBinFolder())) throw new Error(`npm did not install the package node-linux-${arch()}: run "npm ci" and read what it says`);
+    if (!existsSync(nodeBinFolder()))
+      throw new Error(`npm did not install the package node-linux-${arch()}: run "npm ci" and read what it says`);
     writeFileSync(stamp, wanted);
     return true;
   });

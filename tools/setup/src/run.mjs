@@ -12,7 +12,10 @@ export function run(command, args, { cwd, env, say } = {}) {
     const keep = (chunk) => (output = (output + chunk).slice(-20_000));
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
-    const progress = setInterval(() => say?.(`  … ${basename(command)} ${args[0]}, ${Math.round((Date.now() - started) / 1000)} s`), 10_000);
+    const progress = setInterval(
+      () => say?.(`  … ${basename(command)} ${args[0]}, ${Math.round((Date.now() - started) / 1000)} s`),
+      10_000,
+    );
     child.on('error', (error) => {
       clearInterval(progress);
       reject(new Error(`cannot run ${command}: ${error.message}`));

@@ -1,0 +1,2 @@
+export type { CheckResult } from './check.ts';
+export { runChecks } from './checks.ts';
