@@ -1,0 +1,86 @@
+import { address } from '@myelin/address';
+import { describe, expect, it } from 'vitest';
+import { deniedByDefault } from './deciders.ts';
+import { flowOf } from './flow.ts';
+import { defaultDenied, names, newFlow, origins } from './shop.fixture.ts';
+
+const policyNames = (policies: readonly { kind: string; namespace: string; name: string }[]) =>
+  policies.map((p) => `${p.kind} ${p.namespace}/${p.name}`);
+
+describe('flowOf', () => {
+  it('names both ends of a new flow and the rule that let it in', () => {
+    const flow = flowOf(newFlow, names);
+    expect(flow.source).toMatchObject({
+      ID: 1,
+      identity: 300,
+      namespace: 'shop',
+      podName: 'client',
+      labels: ['k8s:app=client'],
+      clusterName: 'default',
+    });
+    expect(flow.destination).toMatchObject({ namespace: 'shop', podName: 'web' });
+    expect(flow.eventType).toEqual({ type: 5, subType: 0 });
+    expect(flow.ingressAllowedBy).toEqual([
+      { kind: 'NetworkPolicy', namespace: 'shop', name: 'web', labels: ['uid=u-web', 'rule=ingress[0]'], revision: 0n },
+    ]);
+    expect([flow.egressAllowedBy, flow.ingressDeniedBy, flow.egressDeniedBy, flow.extensions]).toEqual([[], [], [], undefined]);
+  });
+  it('names the policies behind a default deny in extensions, and no rule', () => {
+    const flow = flowOf(defaultDenied, names);
+    expect(flow).toMatchObject({
+      verdict: 2,
+      dropReason: 133,
+      dropReasonDesc: 133,
+      trafficDirection: 1,
+      eventType: { type: 1, subType: 133 },
+    });
+    expect([...flow.ingressAllowedBy, ...flow.ingressDeniedBy, ...flow.egressDeniedBy]).toEqual([]);
+    expect(policyNames(deniedByDefault(flow).ingress)).toEqual(['NetworkPolicy shop/web']);
+    expect(deniedByDefault(flow).egress).toEqual([]);
+  });
+  it('names a deny rule at the end that dropped, with spec and rule', () => {
+    const flow = flowOf(
+      { ...newFlow, kind: 'drop', verdict: 2, reason: 181, direction: 'egress', egressOrigin: origins.denySecond, ingressOrigin: 0 },
+      names,
+    );
+    expect(flow.egressDeniedBy.map((policy) => policy.labels)).toEqual([['uid=u-deny', 'rule=specs[2].egressDeny[1]']]);
+    expect(flow.trafficDirection).toBe(2);
+  });
+  it('keeps what the source allowed when the destination dropped', () => {
+    const flow = flowOf({ ...defaultDenied, egressOrigin: origins.webFirst }, names);
+    expect(policyNames(flow.egressAllowedBy)).toEqual(['NetworkPolicy shop/web']);
+  });
+  it('gathers the rules of one policy in one entry', () => {
+    const flow = flowOf({ ...newFlow, ingressOrigin: origins.webTwoRules }, names);
+    expect(flow.ingressAllowedBy.map((policy) => policy.labels.slice(1))).toEqual([
+      ['rule=ingress[0]', 'rule=ingress[3]'],
+      ['rule=ingress[0]'],
+    ]);
+  });
+  it('never shows a node-local number: the prefix stands in the labels', () => {
+    const outside = { ...newFlow.source, address: address('198.51.100.10'), identity: 16777217, slot: 0 };
+    const flow = flowOf({ ...newFlow, source: outside }, names);
+    expect(flow.source).toMatchObject({ identity: 2, labels: ['cidr:198.51.100.0/24', 'reserved:world'], podName: '' });
+    expect(flow.trafficDirection).toBe(1);
+  });
+  it('says in the summary how often a drop was repeated, and how much a closed flow carried', () => {
+    expect(flowOf({ ...defaultDenied, repeats: 3 }, names).Summary).toBe('TCP Flags: SYN (and 3 more like it)');
+    const closed = flowOf({ ...newFlow, kind: 'close', tcpFlags: 0x11, packets: 12n, bytes: 3400n }, names);
+    expect(closed.Summary).toBe('TCP Flags: FIN, ACK (closed after 12 packets, 3400 bytes)');
+    expect(closed).toMatchObject({ verdict: 1, eventType: { type: 4, subType: 0 }, traceObservationPoint: 101 });
+  });
+  it('leaves addresses and transport out of a packet that is not IP', () => {
+    const flow = flowOf({ ...defaultDenied, family: 0, reason: 139, direction: 'egress', ingressOrigin: 0 }, names);
+    expect([flow.IP, flow.l4, flow.source?.podName, flow.Summary]).toEqual([undefined, undefined, '', 'Not IP']);
+    expect(flow.ethernet).toEqual({ source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' });
+  });
+  it('keeps the number of a reason that upstream does not know', () => {
+    expect(flowOf({ ...defaultDenied, reason: 250 }, names)).toMatchObject({ dropReason: 250, dropReasonDesc: 0 });
+  });
+  it('reads ICMP type and code', () => {
+    const flow = flowOf({ ...newFlow, protocol: 58, icmp: { type: 128, code: 0 }, family: 6 }, names);
+    expect(flow.l4?.protocol).toEqual({ $case: 'ICMPv6', value: { type: 128, code: 0 } });
+    expect(flow.Summary).toBe('ICMPv6 EchoRequest');
+    expect(flowOf({ ...newFlow, protocol: 1, icmp: { type: 3, code: 4 } }, names).Summary).toBe('ICMPv4 DestinationUnreachable(4)');
+  });
+});

@@ -1,0 +1,105 @@
+import { formatAddress } from '@myelin/address';
+import {
+  DropReason,
+  type Endpoint,
+  Flow,
+  FlowType,
+  IPVersion,
+  TraceObservationPoint,
+  TraceReason,
+  TrafficDirection,
+} from '@myelin/contracts/flow';
+import type { Timestamp } from '@myelin/contracts/timestamp';
+import { isNodeLocal, reservedIdentities } from '@myelin/labels';
+import { policyFields } from './deciders.ts';
+import { layer4, summary } from './layer4.ts';
+import type { FlowNames, PacketEnd, PacketEvent } from './packet-event.ts';
+
+/** Upstream's numbers of monitor message types (`Flow.event_type.type`). */
+export const eventTypes = Object.freeze({ drop: 1, trace: 4, 'policy-verdict': 5 } as const);
+
+const nanosecondsPerSecond = 1_000_000_000n;
+
+/** Nanoseconds since 1970 as a protobuf timestamp. */
+export function timestamp(nanoseconds: bigint): Timestamp {
+  return { seconds: nanoseconds / nanosecondsPerSecond, nanos: Number(nanoseconds % nanosecondsPerSecond) };
+}
+
+/** Number that others may read: what this node numbers by itself is `world` to them, its labels say the prefix. */
+function exported(identity: number): number {
+  return isNodeLocal(identity) ? reservedIdentities.world : identity;
+}
+
+function endpoint(end: PacketEnd, family: PacketEvent['family'], names: FlowNames): Endpoint {
+  const pod = family === 0 ? null : names.endpoint(end.address);
+  return {
+    ID: end.slot,
+    identity: exported(end.identity),
+    namespace: pod?.namespace ?? '',
+    labels: [...names.labels(end.identity)],
+    podName: pod?.name ?? '',
+    clusterName: pod === null ? '' : names.clusterName,
+  };
+}
+
+/** A drop says where it was decided; a flow that passed is seen where it left a pod of this node, else where it came in. */
+function trafficDirection({ direction, source }: PacketEvent): TrafficDirection {
+  const seen = direction ?? (source.slot > 0 ? 'egress' : 'ingress');
+  return seen === 'egress' ? TrafficDirection.EGRESS : TrafficDirection.INGRESS;
+}
+
+const knownReasons: ReadonlySet<number> = new Set(Object.values(DropReason));
+
+function dropFields({ kind, reason }: PacketEvent): Partial<Flow> {
+  if (kind !== 'drop') return {};
+  const known = knownReasons.has(reason) ? (reason as DropReason) : DropReason.DROP_REASON_UNKNOWN;
+  return { dropReason: reason, dropReasonDesc: known, eventType: { type: eventTypes.drop, subType: reason } };
+}
+
+function closeFields({ kind, destination }: PacketEvent): Partial<Flow> {
+  if (kind !== 'close') return {};
+  const point = destination.slot > 0 ? TraceObservationPoint.TO_ENDPOINT : TraceObservationPoint.TO_STACK;
+  const subType = destination.slot > 0 ? 0 : 3;
+  return { eventType: { type: eventTypes.trace, subType }, traceObservationPoint: point, traceReason: TraceReason.ESTABLISHED };
+}
+
+/** What upstream has no field for is said in words. */
+function fullSummary(event: PacketEvent): string {
+  const line = summary(event);
+  if (event.kind === 'close') return `${line} (closed after ${event.packets} packets, ${event.bytes} bytes)`;
+  return event.repeats === 0 ? line : `${line} (and ${event.repeats} more like it)`;
+}
+
+/** The flow that stock clients of the observer API read; numbers get their names from `names`. */
+export function flowOf(event: PacketEvent, names: FlowNames): Flow {
+  const { family, source, destination } = event;
+  const interfaceName = names.interfaceName(event.interfaceIndex);
+  return Flow.fromPartial({
+    time: timestamp(event.time),
+    verdict: event.verdict as Flow['verdict'],
+    ethernet: { source: source.mac, destination: destination.mac },
+    ...(family === 0
+      ? {}
+      : {
+          IP: {
+            source: formatAddress(source.address),
+            destination: formatAddress(destination.address),
+            ipVersion: family === 4 ? IPVersion.IPv4 : IPVersion.IPv6,
+          },
+          l4: layer4(event),
+        }),
+    source: endpoint(source, family, names),
+    destination: endpoint(destination, family, names),
+    Type: FlowType.L3_L4,
+    nodeName: names.nodeName,
+    reply: event.isReply,
+    isReply: event.isReply,
+    eventType: { type: eventTypes['policy-verdict'], subType: 0 },
+    trafficDirection: trafficDirection(event),
+    interface: event.interfaceIndex === 0 ? undefined : { index: event.interfaceIndex, name: interfaceName ?? '' },
+    Summary: fullSummary(event),
+    ...dropFields(event),
+    ...closeFields(event),
+    ...policyFields(event, names),
+  });
+}

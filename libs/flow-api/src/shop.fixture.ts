@@ -1,0 +1,79 @@
+import { address } from '@myelin/address';
+import type { PolicyReference, RuleOrigin } from '@myelin/policy-model';
+import type { Decider, FlowNames, PacketEvent } from './packet-event.ts';
+
+export const webPolicy: PolicyReference = { kind: 'NetworkPolicy', namespace: 'shop', name: 'web', uid: 'u-web' };
+export const denyPolicy: PolicyReference = { kind: 'CiliumNetworkPolicy', namespace: 'shop', name: 'no-admin', uid: 'u-deny' };
+const rule = (policy: PolicyReference, section: RuleOrigin['section'], ruleIndex: number, specIndex = 0): RuleOrigin => ({
+  policy,
+  section,
+  specIndex,
+  ruleIndex,
+});
+
+/** Origin numbers of the fixture node. */
+export const origins = { webFirst: 1, webDefaultDeny: 2, denySecond: 3, webTwoRules: 4 } as const;
+
+const deciders: Readonly<Record<number, Decider>> = {
+  [origins.webFirst]: { kind: 'rules', rules: [rule(webPolicy, 'ingress', 0)] },
+  [origins.webDefaultDeny]: { kind: 'default-deny', policies: [webPolicy] },
+  [origins.denySecond]: { kind: 'rules', rules: [rule(denyPolicy, 'egressDeny', 1, 2)] },
+  [origins.webTwoRules]: {
+    kind: 'rules',
+    rules: [rule(webPolicy, 'ingress', 0), rule(webPolicy, 'ingress', 3), rule(denyPolicy, 'ingress', 0)],
+  },
+};
+
+const pods: Readonly<Record<string, { namespace: string; name: string }>> = {
+  [address('10.1.0.2').value.toString()]: { namespace: 'shop', name: 'client' },
+  [address('10.1.0.3').value.toString()]: { namespace: 'shop', name: 'web' },
+};
+const labels: Readonly<Record<number, readonly string[]>> = {
+  300: ['k8s:app=client'],
+  301: ['k8s:app=web'],
+  16777217: ['cidr:198.51.100.0/24', 'reserved:world'],
+};
+
+/** A node with two pods, shop/client and shop/web. */
+export const names: FlowNames = {
+  nodeName: 'n1',
+  clusterName: 'default',
+  endpoint: ({ value }) => pods[value.toString()] ?? null,
+  labels: (identity) => labels[identity] ?? [],
+  decider: (origin) => deciders[origin] ?? null,
+  interfaceName: (index) => (index === 7 ? 'my0123456789' : null),
+};
+
+/** The first packet of a connection from client to web that the first rule of `web` let in. */
+export const newFlow: PacketEvent = {
+  kind: 'verdict',
+  time: 1_790_000_000_123_456_789n,
+  verdict: 1,
+  reason: 0,
+  direction: null,
+  family: 4,
+  protocol: 6,
+  tcpFlags: 2,
+  icmp: null,
+  source: { address: address('10.1.0.2'), port: 40000, identity: 300, slot: 1, mac: '02:00:00:00:00:01' },
+  destination: { address: address('10.1.0.3'), port: 80, identity: 301, slot: 2, mac: '02:00:00:00:00:02' },
+  egressOrigin: 0,
+  ingressOrigin: origins.webFirst,
+  isReply: false,
+  interfaceIndex: 7,
+  length: 60,
+  repeats: 0,
+  packets: 0n,
+  bytes: 0n,
+};
+
+/** The same connection to another port: nothing opens it. */
+export const defaultDenied: PacketEvent = {
+  ...newFlow,
+  kind: 'drop',
+  verdict: 2,
+  reason: 133,
+  direction: 'ingress',
+  destination: { ...newFlow.destination, port: 81 },
+  ingressOrigin: origins.webDefaultDeny,
+};
