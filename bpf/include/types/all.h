@@ -6,6 +6,7 @@
 #include "counter.h"
 #include "endpoint.h"
 #include "event.h"
+#include "flow.h"
 #include "peer.h"
 #include "policy.h"
 #include "reason.h"

@@ -6,8 +6,8 @@
 
 /* Map `node_state`: array of one. */
 struct node_state {
+	__u32 clock; /* newest epoch in use anywhere; how it and the epochs are written: bpf/include/flow/README.md, "What writers must do" */
 	__u32 prefix_epoch; /* raised after every change of the prefix tables */
-	__u32 pad;
 };
 
 /* Map `peer_epochs`: array of PEER_EPOCHS __u32, by hash of the address: raised after every change of an address that isn't a local endpoint. */
