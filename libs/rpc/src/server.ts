@@ -1,0 +1,139 @@
+import { unlink } from 'node:fs/promises';
+import {
+  Server,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js';
+import { type Component, formatHostPort, type HostPort, type Log, MyelinError, type Readiness } from '@myelin/service';
+import type { Counter, Histogram, Meter } from '@opentelemetry/api';
+import { serverCredentials } from './credentials.ts';
+import type { AnyMethod } from './definition.ts';
+import { healthService } from './health.ts';
+import type { ImplementedService } from './implementation.ts';
+import { type CallEnvironment, contextOf, failureOf, requestsOf, writeAll } from './server-call.ts';
+import { freeUnixSocket, restrictUnixSocket } from './unix-socket.ts';
+
+/** A server's addresses and what it serves. At least one address. */
+export interface RpcServerOptions {
+  /** The process's name, as callers read it in messages. */
+  readonly service: string;
+  readonly listen?: HostPort | null;
+  readonly listenUnix?: string | null;
+  readonly services: readonly ImplementedService[];
+  readonly readiness: Readiness;
+  readonly log: Log;
+  readonly meter: Meter;
+}
+
+/** Messages may be large: a compiled policy, a list of manifests. Bytes. */
+const longestMessage = 32 * 1024 * 1024;
+
+/** gRPC server on TCP, a unix socket, or both, with the health service beside those asked for. Start it last: it serves at once. */
+export class RpcServer implements Component {
+  readonly name = 'gRPC server';
+  readonly #options: RpcServerOptions;
+  readonly #server: Server;
+  readonly #stopping = new AbortController();
+  readonly #handled: Counter;
+  readonly #seconds: Histogram;
+  #port: number | null = null;
+
+  constructor(options: RpcServerOptions) {
+    this.#options = options;
+    this.#handled = options.meter.createCounter('grpc_server_handled', {
+      description: 'gRPC calls that were answered, by method and code',
+    });
+    this.#seconds = options.meter.createHistogram('grpc_server_handling_seconds', {
+      description: 'Time from a unary call to its answer',
+      unit: 's',
+      advice: { explicitBucketBoundaries: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 5] },
+    });
+    this.#server = new Server({
+      'grpc.max_receive_message_length': longestMessage,
+      'grpc.max_send_message_length': longestMessage,
+      // Finds callers that vanished without a word, or their streams stay for ever.
+      'grpc.keepalive_time_ms': 10_000,
+      'grpc.keepalive_timeout_ms': 5_000,
+    });
+    for (const service of [...options.services, healthService(options.readiness)]) this.#add(service);
+  }
+
+  /** TCP port, once started; null without a TCP address. */
+  get port(): number | null {
+    return this.#port;
+  }
+
+  async start(): Promise<void> {
+    const { listen, listenUnix } = this.#options;
+    if (listenUnix != null) {
+      await freeUnixSocket(listenUnix);
+      await this.#bind(`unix:${listenUnix}`);
+      await restrictUnixSocket(listenUnix);
+    }
+    if (listen != null) this.#port = await this.#bind(formatHostPort({ ...listen, host: listen.host === '' ? '::' : listen.host }));
+  }
+
+  /** Ends streams with UNAVAILABLE, lets unary calls finish until `signal` aborts, then cuts them. */
+  async stop(signal: AbortSignal): Promise<void> {
+    this.#stopping.abort(new MyelinError('unavailable', `${this.#options.service} is stopping`));
+    const cut = () => this.#server.forceShutdown();
+    signal.addEventListener('abort', cut, { once: true });
+    await new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    signal.removeEventListener('abort', cut);
+    if (this.#options.listenUnix != null) await unlink(this.#options.listenUnix).catch(() => {});
+  }
+
+  #bind(address: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(address, serverCredentials(), (cause, port) => {
+        if (cause === null) resolve(port);
+        else reject(new MyelinError('unavailable', `can't listen on ${address}: choose another address (${cause.message})`, { cause }));
+      });
+    });
+  }
+
+  #add({ definition, handlers }: ImplementedService): void {
+    const implementation: Record<string, (call: never, answer: never) => void> = {};
+    for (const [name, method] of Object.entries(definition)) {
+      const handler = handlers[name]!;
+      const environment = { service: this.#options.service, method: method.path, log: this.#options.log, stopping: this.#stopping.signal };
+      implementation[name] = method.responseStream ? this.#stream(method, handler, environment) : this.#unary(handler, environment);
+    }
+    this.#server.addService(definition, implementation as never);
+  }
+
+  #unary(handler: ImplementedService['handlers'][string], environment: CallEnvironment) {
+    return async (call: ServerUnaryCall<unknown, unknown>, answer: sendUnaryData<unknown>): Promise<void> => {
+      const started = performance.now();
+      // Without the server's own signal: a stopping server lets unary calls finish.
+      const { signal, peer } = contextOf(call);
+      let code = status.OK;
+      try {
+        answer(null, await handler(call.request, { signal, peer }));
+      } catch (error) {
+        const failure = failureOf(error, environment, signal);
+        code = failure.code;
+        answer(failure);
+      }
+      this.#count(environment.method, code);
+      this.#seconds.record((performance.now() - started) / 1000, { method: environment.method });
+    };
+  }
+
+  #stream(method: AnyMethod, handler: ImplementedService['handlers'][string], environment: CallEnvironment) {
+    return async (call: ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>): Promise<void> => {
+      const context = contextOf(call, environment.stopping);
+      const input = method.requestStream
+        ? requestsOf(call as ServerDuplexStream<unknown, unknown>, context.signal)
+        : (call as ServerWritableStream<unknown, unknown>).request;
+      this.#count(environment.method, await writeAll(call, () => handler(input, context), environment, context.signal));
+    };
+  }
+
+  #count(method: string, code: status): void {
+    this.#handled.add(1, { method, code: status[code] ?? `${code}` });
+  }
+}
