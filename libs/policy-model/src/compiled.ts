@@ -40,8 +40,8 @@ export interface CompiledEntry {
   readonly origins: readonly RuleOrigin[];
 }
 
-/** Kinds of policy documents. */
-export type PolicyKind = 'NetworkPolicy' | 'CiliumNetworkPolicy' | 'CiliumClusterwideNetworkPolicy';
+/** Kinds of policy documents; `Builtin` are rules that no document states, see `allowLocalhost`. */
+export type PolicyKind = 'NetworkPolicy' | 'CiliumNetworkPolicy' | 'CiliumClusterwideNetworkPolicy' | 'Builtin';
 
 /** Names a policy document. `namespace` is '' for cluster-wide kinds. */
 export interface PolicyReference {
@@ -53,7 +53,7 @@ export interface PolicyReference {
 
 /**
  * One rule of a policy: `ruleIndex` counts within the section it stands in (`ingress`, `egress`, `ingressDeny`, `egressDeny`; for a
- * policy with `specs`, `specIndex` says which one, else 0).
+ * policy with `specs`, `specIndex` says which one, else 0; with both `spec` and `specs`, `spec` is 0 and `specs` count from 1).
  */
 export interface RuleOrigin {
   readonly policy: PolicyReference;
@@ -61,6 +61,14 @@ export interface RuleOrigin {
   readonly specIndex: number;
   readonly ruleIndex: number;
 }
+
+/** The node of a pod may always reach it, or its probes fail (semantics.md, allow-localhost = auto); a deny of `host` wins over it. */
+export const allowLocalhost: RuleOrigin = Object.freeze({
+  policy: Object.freeze({ kind: 'Builtin', namespace: '', name: 'allow-localhost', uid: '' }),
+  section: 'ingress',
+  specIndex: 0,
+  ruleIndex: 0,
+});
 
 /** One direction of one subject. Not isolated: what no deny entry matches is allowed. Isolated: what no allow entry matches is denied. Deny beats allow always. */
 export interface CompiledDirection {
