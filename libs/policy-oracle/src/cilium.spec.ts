@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ccnp, cnp, decision, forwarded, verdict } from './shop.fixture.ts';
+import { ccnp, cnp, decision, forwarded, verdict } from './testing/shop.ts';
 
 const everybody = ['db > web', 'teller > web', 'n2 > web', 'outside > web', 'outside6 > web6'];
 const labelled = (app: string) => ({ matchLabels: { app } });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decide } from './decide.ts';
-import { ccnp, cnp, decision, knp, verdict } from './shop.fixture.ts';
+import { ccnp, cnp, decision, knp, verdict } from './testing/shop.ts';
 
 const all = { ingress: [{ fromEntities: ['all'] }], egress: [{ toEntities: ['all'] }] };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decision, forwarded, knp, verdict } from './shop.fixture.ts';
+import { decision, forwarded, knp, verdict } from './testing/shop.ts';
 
 const named = { verdict: 'forwarded', policies: ['NetworkPolicy/shop/knp'] };
 const everybody = ['db > web', 'teller > web', 'n2 > web', 'outside > web', 'outside6 > web6'];

@@ -8,9 +8,9 @@ const namespaceLabelsPrefix = 'io.cilium.k8s.namespace.labels.';
 /** The name of the one cluster that the oracle knows. */
 export const clusterName = 'default';
 
-/** What a Kubernetes `podSelector` looks at: the pod's own labels. */
+/** What a Kubernetes `podSelector` looks at: the pod's own labels, but for those that only an identity can have (README, decision 12). */
 export function podLabels(endpoint: OracleEndpoint): LabelValue {
-  return (key) => own(endpoint.labels, key);
+  return (key) => (isDerived(key) ? undefined : own(endpoint.labels, key));
 }
 
 /** What a Kubernetes `namespaceSelector` looks at. "Every namespace has `kubernetes.io/metadata.name`." (semantics, Labels and identities) */
@@ -35,7 +35,11 @@ function identityLabel(endpoint: OracleEndpoint, name: string): string | undefin
   if (name === 'io.cilium.k8s.policy.serviceaccount') return endpoint.serviceAccount || 'default';
   if (name === 'io.cilium.k8s.policy.cluster') return clusterName;
   if (name.startsWith(namespaceLabelsPrefix)) return namespaceLabels(endpoint)(name.slice(namespaceLabelsPrefix.length));
-  return own(endpoint.labels, name);
+  return podLabels(endpoint)(name);
+}
+
+function isDerived(key: string): boolean {
+  return key === podNamespaceKey || key.startsWith('io.cilium.k8s.');
 }
 
 /** Whether a Cilium selector's key names the namespace of a pod, or a label of it. */

@@ -1,5 +1,5 @@
-import { decide, type OracleDecision } from './decide.ts';
-import type { OracleEnd, OracleEndpoint, OracleFlow } from './world.ts';
+import { decide, type OracleDecision } from '../decide.ts';
+import type { OracleEnd, OracleEndpoint, OracleFlow } from '../world.ts';
 
 /*
  * The world of the hand-written cases: `shop` (team red) with web and db, `bank` (team blue) with teller and vault; web, teller and
