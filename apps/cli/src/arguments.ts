@@ -1,0 +1,139 @@
+import { merge, object, or } from '@optique/core/constructs';
+import { message } from '@optique/core/message';
+import { multiple, optional, withDefault } from '@optique/core/modifiers';
+import type { InferValue } from '@optique/core/parser';
+import { argument, command, constant, option } from '@optique/core/primitives';
+import { choice, integer, string } from '@optique/core/valueparser';
+
+/** Options that every command takes. */
+const common = object('Options', {
+  output: withDefault(
+    option('-o', '--output', choice(['table', 'json']), { description: message`How to print: a table for people, JSON for programs.` }),
+    'table' as const,
+  ),
+  runDir: withDefault(
+    option('--run-dir', string({ metavar: 'DIR' }), {
+      description: message`Folder of the services' sockets (default: MYELIN_RUN_DIR, else /run/myelin).`,
+    }),
+    '',
+  ),
+});
+
+const node = optional(option('-n', '--node', string({ metavar: 'NODE' }), { description: message`Only this node.` }));
+const files = multiple(
+  option('-f', '--file', string({ metavar: 'FILE|DIR|-' }), {
+    description: message`A manifest, a folder of manifests, or - for standard input; may be repeated.`,
+  }),
+  { min: 1 },
+);
+
+const status = command('status', merge(object({ action: constant('status'), node }), common), {
+  description: message`Each node: readiness, revisions applied in its kernel, kernel features, map pressure. Exit 1 where a node isn't ready.`,
+});
+
+const identity = command(
+  'identity',
+  or(
+    command(
+      'list',
+      merge(object({ action: constant('identity-list'), labels: multiple(argument(string({ metavar: 'LABEL' }))) }), common),
+      {
+        description: message`Identities and their labels; with labels (source:key=value), those that have them all.`,
+      },
+    ),
+    command(
+      'get',
+      merge(
+        object({ action: constant('identity-get'), number: argument(integer({ metavar: 'NUMBER', min: 0, max: 0xffff_ffff })) }),
+        common,
+      ),
+      {
+        description: message`One identity by its number.`,
+      },
+    ),
+    command('whois', merge(object({ action: constant('identity-whois'), address: argument(string({ metavar: 'ADDRESS' })) }), common), {
+      description: message`Who has this address.`,
+    }),
+  ),
+  { description: message`Identity numbers and the label sets they stand for.` },
+);
+
+const endpoint = command(
+  'endpoint',
+  command('list', merge(object({ action: constant('endpoint-list'), node }), common), {
+    description: message`Endpoints of all nodes, or of one.`,
+  }),
+  { description: message`Endpoints: pods as the node agents know them.` },
+);
+
+const policy = command(
+  'policy',
+  or(
+    command('apply', merge(object({ action: constant('policy-apply'), files }), common), {
+      description: message`Stores policies. All files are checked first: one bad document means that nothing is applied.`,
+    }),
+    command(
+      'delete',
+      merge(
+        object({
+          action: constant('policy-delete'),
+          files: multiple(option('-f', '--file', string({ metavar: 'FILE|DIR|-' }))),
+          names: multiple(argument(string({ metavar: 'KIND/[NAMESPACE/]NAME' }))),
+        }),
+        common,
+      ),
+      {
+        description: message`Takes policies away, named by file or by kind/namespace/name.`,
+      },
+    ),
+    command('list', merge(object({ action: constant('policy-list') }), common), {
+      description: message`Stored policies, and how many identities each selects.`,
+    }),
+  ),
+  { description: message`Policies: Kubernetes NetworkPolicy and Cilium's kinds.` },
+);
+
+const monitor = command(
+  'monitor',
+  merge(
+    object('Filters (alternatives within one, all of them together)', {
+      action: constant('monitor'),
+      verdicts: multiple(
+        option('--verdict', choice(['FORWARDED', 'DROPPED', 'AUDIT'], { caseInsensitive: true }), {
+          description: message`Only this verdict.`,
+        }),
+      ),
+      pods: multiple(
+        option('--pod', string({ metavar: 'NAMESPACE/NAME' }), { description: message`Only flows with this pod at one end.` }),
+      ),
+      identities: multiple(
+        option('--identity', integer({ metavar: 'NUMBER', min: 0 }), { description: message`Only flows with this identity at one end.` }),
+      ),
+      ports: multiple(
+        option('--port', integer({ metavar: 'PORT', min: 1, max: 65535 }), {
+          description: message`Only flows with this source or destination port.`,
+        }),
+      ),
+      last: withDefault(
+        option('--last', integer({ metavar: 'N', min: 0 }), {
+          description: message`Begin with the last N events that the agents remember.`,
+        }),
+        0,
+      ),
+      noFollow: option('--no-follow', { description: message`End after those.` }),
+      node,
+    }),
+    common,
+  ),
+  {
+    description: message`Flows as they happen: drops and the first packet of each flow, with labels of both ends and the rule that decided. JSON as Hubble prints it, one object a line.`,
+  },
+);
+
+/** The whole command line. */
+export const commandLine = or(status, identity, endpoint, policy, monitor);
+
+/** What a parsed command line says; `action` tells which. */
+export type Command = InferValue<typeof commandLine>;
+/** The command with this action. */
+export type CommandOf<A extends Command['action']> = Extract<Command, { readonly action: A }>;

@@ -1,0 +1,62 @@
+import type { GetStatusResponse } from '@myelin/contracts/agent';
+import { isMyelinError } from '@myelin/rpc';
+import type { CommandOf } from '../arguments.ts';
+import { exitCodes } from '../failure.ts';
+import { formatJson } from '../output/json.ts';
+import { formatRevision } from '../output/revision.ts';
+import { formatTable } from '../output/table.ts';
+import type { CommandContext } from './command-context.ts';
+
+/** A node's answer, or why there is none. */
+type NodeStatus = { readonly node: string; readonly status: GetStatusResponse } | { readonly node: string; readonly error: string };
+
+/** `myelin status`: exit 1 unless every node is ready. */
+export async function showStatus(command: CommandOf<'status'>, { services, print }: CommandContext): Promise<number> {
+  const nodes: NodeStatus[] = [];
+  for (const [node, agent] of services.agents(command.node)) {
+    try {
+      nodes.push({ node, status: await agent.getStatus({}) });
+    } catch (error) {
+      if (!isMyelinError(error)) throw error;
+      nodes.push({ node, error: error.message });
+    }
+  }
+  if (command.output === 'json') print(formatJson(nodes));
+  else print(nodes.map(describe).join('\n\n'));
+  return nodes.every((node) => 'status' in node && node.status.ready) ? exitCodes.ok : exitCodes.failed;
+}
+
+function describe(node: NodeStatus): string {
+  if ('error' in node) return `Node ${node.node}: no answer\n  ${node.error}`;
+  const { status } = node;
+  const lines: [string, string][] = [
+    ['Ready', status.ready ? 'yes' : `no: ${status.missing.join('; ')}`],
+    ['Version', status.version],
+    ['Addresses', status.addresses.join(', ')],
+    ['Pod ranges', status.podCidrs.join(', ')],
+    ['Endpoints', `${status.endpointsReady} of ${status.endpoints} ready`],
+    [
+      'Policy in the kernel',
+      `revision ${formatRevision(status.appliedPolicyRevision)}, identities at ${formatRevision(status.appliedIdentityRevision)}`,
+    ],
+    ...status.services.map(({ name, address, connected, error }): [string, string] => [
+      name,
+      connected ? `connected (${address})` : `not connected (${address}): ${error}`,
+    ]),
+    ...(status.lastError === '' ? [] : [['Last error', status.lastError] as [string, string]]),
+  ];
+  const width = Math.max(...lines.map(([name]) => name.length));
+  const text = lines.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`).join('\n');
+  const features = formatTable(
+    ['kernel feature', 'state', 'note'],
+    status.features.map(({ name, state, note }) => [name, state, note]),
+    'No kernel feature was probed.',
+  );
+  const maps = formatTable(['map', 'entries', 'capacity', 'full'], status.maps.map(mapRow), 'No maps.');
+  return `Node ${node.node}\n${text}\n\n${features}\n\n${maps}`;
+}
+
+function mapRow({ map, entries, capacity }: { map: string; entries: bigint; capacity: bigint }): readonly string[] {
+  const percent = capacity === 0n ? '-' : `${((Number(entries) * 100) / Number(capacity)).toFixed(1)} %`;
+  return [map, entries.toString(), capacity.toString(), percent];
+}
