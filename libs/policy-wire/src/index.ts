@@ -1,0 +1,2 @@
+export { decodeCompiledPolicy, MalformedPolicy } from './decode.ts';
+export { encodeCompiledPolicy } from './encode.ts';
