@@ -4,7 +4,6 @@
  *
  * Every function exists for IPv4 (…4) and IPv6 (…6). A packet's way:
  *
- *	__u32 clock = …;                                        // nothing sampled on the hit path
  *	if (flow_find4(&key, &found)) {
  *		if (!current)              -> slow path           // flow_is_current(&found.action, epochs of both ends)
  *		switch (flow_signal(&found.action, tcp_flags)) {
@@ -20,6 +19,14 @@
 #pragma once
 
 #include "../types/flow.h"
+
+/*
+ * Keys are written in 64-bit words, so that the look-up gets them back from registers (two 32-bit stores read back as one 64-bit word stall). `addresses`: source and destination as they
+ * lie in the packet's IP header; `ports`: likewise.
+ *
+ *	static __always_inline void flow_key4_set(struct flow_key4 *key, const void *addresses, __u32 ports, __u16 zone, __u8 protocol);
+ *	static __always_inline void flow_key6_set(struct flow_key6 *key, const void *addresses, __u32 ports, __u16 zone, __u8 protocol);
+ */
 
 /* What the look-up found. `state` points into the table: only flow_account and flow_take may touch it. */
 struct flow_found {
@@ -96,20 +103,21 @@ struct flow_decision {
 	__u8 pad[2];
 };
 
-/* An entry that had to go, for EVENT_CLOSE. */
-struct flow_ended4 {
+/* An entry that had to go, for EVENT_CLOSE (negative: for its last repeats). */
+struct flow_ended {
 	__u64 counter; /* packets << FLOW_PACKETS_SHIFT | bytes since the last report */
 	struct flow_action action; /* class FLOW_EMPTY: nothing had to go */
 	__u32 ingress_origin;
 	__u32 pad;
+};
+
+struct flow_ended4 {
+	struct flow_ended entry;
 	struct flow_key4 key;
 };
 
 struct flow_ended6 {
-	__u64 counter;
-	struct flow_action action;
-	__u32 ingress_origin;
-	__u32 pad;
+	struct flow_ended entry;
 	struct flow_key6 key;
 };
 

@@ -15,7 +15,7 @@ enum {
 
 /*
  * One direction of a flow as its packets show it. `zone`: where they come in (design D1, enum zone). ICMP and ICMPv6 echo: request {identifier, 0}, answer {0, identifier}, so that only the
- * answer to a request is its reverse; other ICMP: {type, code} in host order as `source_port`, `destination_port`. `pad` is zero.
+ * answer to a request is its reverse. `pad` is zero.
  */
 struct flow_key4 {
 	__be32 source;
@@ -25,7 +25,7 @@ struct flow_key4 {
 	__u16 zone;
 	__u8 protocol;
 	__u8 pad;
-};
+} __attribute__((aligned(8)));
 
 struct flow_key6 {
 	__u8 source[16];
@@ -35,7 +35,7 @@ struct flow_key6 {
 	__u16 zone;
 	__u8 protocol;
 	__u8 pad;
-};
+} __attribute__((aligned(8)));
 
 /* Worth of an entry: what is lower gives way to what is higher. Also the index into `flow_lifetimes`. */
 enum flow_class {
