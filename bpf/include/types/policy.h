@@ -4,8 +4,13 @@
 
 #include <linux/types.h>
 
+enum {
+	SUBJECTS = 4096,
+	POLICIES = 8192,
+};
+
 /*
- * Map `subjects`: array by subject index (1 … 4095): the policy in force for one identity on this node, and its epoch. Read and written as one 64-bit word. Neither index nor
+ * Map `subjects`: array by subject index (1 … SUBJECTS - 1): the policy in force for one identity on this node, and its epoch. Read and written as one 64-bit word. Neither index nor
  * epoch is ever given again with a lower epoch.
  */
 struct subject {
@@ -21,7 +26,7 @@ enum policy_flags {
 	POLICY_AUDIT = 16,
 };
 
-/* Map `policies`: array by policy id (1 … 8191). */
+/* Map `policies`: array by policy id (1 … POLICIES - 1). */
 struct policy {
 	__u32 flags; /* enum policy_flags */
 	__u32 ingress_default_origin; /* the policies whose default deny isolates; 0: not isolated */
@@ -49,7 +54,7 @@ struct policy_key {
 	__u8 pad[2];
 	__u32 peer;
 	__u8 protocol; /* IPPROTO_* */
-	__u8 port[2]; /* big-endian; unaligned on purpose: bits follow the protocol's */
+	__u8 port[2]; /* big-endian; unaligned on purpose: bits follow the protocol's. ICMP, ICMPv6: type, code */
 	__u8 pad_end;
 };
 
