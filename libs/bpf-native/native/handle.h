@@ -27,7 +27,7 @@ class Fd {
   int value_;
 };
 
-/** Throws Failure EINVAL when `fd` is of another kind than "bpf-map", "bpf-prog" or "bpf_link": a path may hold any of them. */
+/** Throws Failure EINVAL when `fd` is of another kind than "bpf-map", "bpf-prog" or "bpf-link": a path may hold any of them. */
 void require_kind(const char *op, const Fd &fd, const char *kind, const std::string &object);
 
 /**

@@ -38,7 +38,7 @@ Napi::Value open_pinned(const Napi::CallbackInfo &info) {
   int raw = bpf_obj_get(path.c_str());
   if (raw < 0) throw Failure{"link.openPinned", path, errno, "", ""};
   Fd fd(raw);
-  require_kind("link.openPinned", fd, "bpf_link", path);
+  require_kind("link.openPinned", fd, "bpf-link", path);
   return wrap(info.Env(), std::make_shared<Link>(Link{std::move(fd), path}));
 }
 

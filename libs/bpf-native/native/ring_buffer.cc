@@ -62,6 +62,8 @@ class Reader {
     if (stopped_) return;
     stopped_ = true;
     uv_poll_stop(&poll_);
+    ring_buffer__free(ring_);
+    map_.reset();
     uv_close(reinterpret_cast<uv_handle_t *>(&poll_), [](uv_handle_t *handle) {
       auto *reader = static_cast<Reader *>(handle->data);
       Napi::HandleScope scope(reader->env_);
@@ -71,13 +73,11 @@ class Reader {
 
   bool pending() const { return !carried_.empty(); }
   uint32_t oversized() const { return oversized_; }
-  const std::string &map_name() const { return map_->name; }
 
  private:
   static constexpr int kStop = -ECANCELED;
 
   ~Reader() {
-    ring_buffer__free(ring_);
     target_.Reset();
     callback_.Reset();
     context_.reset();

@@ -1,3 +1,4 @@
+import { programTypes } from './constants.ts';
 import { type NativeProgramInfo, native, type ProgramHandle } from './native.ts';
 
 /** Identity and size of a program as the kernel states them. */
@@ -32,10 +33,12 @@ export interface TestRunResult {
 /** A program in the kernel. All methods throw {@link BpfError}. */
 export class BpfProgram {
   readonly #handle: ProgramHandle;
+  readonly #type: number;
 
   /** For this library: wraps a handle of the addon. */
   constructor(handle: ProgramHandle) {
     this.#handle = handle;
+    this.#type = native.programInfo(handle).type;
   }
 
   /** The program pinned at `path`. `ENOENT`: nothing there; `EINVAL`: not a program. */
@@ -71,12 +74,15 @@ export class BpfProgram {
   /** Runs the program off the main thread. Several runs may be under way, each on a thread of libuv's pool (four by default). */
   async testRun({ data, context, headroom = 256, repeat = 0, cpu }: TestRun): Promise<TestRunResult> {
     const dataOut = data === undefined ? null : Buffer.alloc(data.length + headroom);
-    const contextOut = context === undefined ? null : Buffer.alloc(context.length);
-    const result = await native.programTestRun(this.#handle, data ?? null, dataOut, context ?? null, contextOut, repeat, cpu ?? null);
+    // A syscall program's context is written back to where it came from.
+    const inPlace = this.#type === programTypes.syscall;
+    const contextIn = context === undefined ? null : inPlace ? Buffer.from(context) : context;
+    const contextOut = context === undefined || inPlace ? null : Buffer.alloc(context.length);
+    const result = await native.programTestRun(this.#handle, data ?? null, dataOut, contextIn, contextOut, repeat, cpu ?? null);
     return {
       returnValue: result.returnValue,
       data: dataOut?.subarray(0, result.dataSize) ?? Buffer.alloc(0),
-      context: contextOut?.subarray(0, result.contextSize) ?? Buffer.alloc(0),
+      context: contextOut?.subarray(0, result.contextSize) ?? Buffer.from(contextIn ?? []),
       durationNs: result.durationNs,
     };
   }
