@@ -244,6 +244,7 @@ describe('the ports of a Cilium rule', () => {
 
   it('of number 0 are every port', () => {
     expect(forwarded(ports({ port: '0', protocol: 'TCP' }), flows)).toEqual(['db > web TCP 53', 'db > web TCP 54']);
+    expect(forwarded(ports({ port: '0' }), [...flows, 'db6 > web6 ICMPv6'])).toEqual([...flows.slice(0, 3), 'db > web TCP 54']);
   });
 
   it('absent let ICMP through with an L3 rule', () => {

@@ -151,7 +151,7 @@ function portMatches({ port, endPort, protocol }: CiliumPort, question: Question
 /** "Protocol is the L4 protocol. If omitted or empty, any protocol matches. ... Matching on ICMP is not supported." */
 function protocolMatches(wanted: string, protocol: Question['protocol']): boolean {
   if (protocol === 'ICMP' || protocol === 'ICMPv6') return false;
-  return wanted === '' || wanted.toUpperCase() === 'ANY' || wanted.toUpperCase() === protocol;
+  return wanted === '' || wanted === 'ANY' || wanted === protocol;
 }
 
 /** "Name of a container port: resolved per peer on egress, per own pod on ingress." (semantics) Names are compared without regard to case. */

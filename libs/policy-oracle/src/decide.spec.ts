@@ -55,7 +55,7 @@ describe('a flow', () => {
 
   it('with an end that is not there is refused', () => {
     const source = { address: '198.51.100.10' };
-    const world = { endpoints: [], nodes: [], policies: [] };
+    const world = { endpoints: [], nodes: [{ name: 'other', addresses: [] }], policies: [] };
     expect(() => decide(world, { source, destination: { endpoint: 'a/b', address: '10.0.0.1' }, protocol: 'TCP', port: 1 })).toThrow(
       'no endpoint a/b',
     );

@@ -100,8 +100,8 @@ describe('the peers of a NetworkPolicy rule', () => {
   });
 
   it('never see the labels that an identity has beside those of the pod', () => {
-    const shop = { podSelector: { matchLabels: { 'io.kubernetes.pod.namespace': 'shop' } } };
-    expect(forwarded([knp({ ingress: [{ from: [shop] }] })], everybody)).toEqual([]);
+    const shop = { namespaceSelector: {}, podSelector: { matchLabels: { 'io.kubernetes.pod.namespace': 'shop' } } };
+    expect(forwarded([knp({ ingress: [{ from: [shop] }] })], [...everybody, 'vault > web'])).toEqual([]);
   });
 
   it('select nodes and the outside never by a negative expression', () => {
