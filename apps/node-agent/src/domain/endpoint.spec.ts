@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { assignment, spec } from './endpoint.fixture.ts';
+import { advance, createEndpoint, type EndpointEvent, type EndpointRecord, resume, subjectsOf } from './endpoint.ts';
+
+const first = createEndpoint(spec, ['10.1.0.1'], 3).record!;
+/** The record after events; fails when one of them takes it away. */
+const after = (...events: EndpointEvent[]): EndpointRecord => events.reduce((record, event) => advance(record, event).record!, first);
+const linked: EndpointEvent = { kind: 'linked' };
+const identified = (identity: number): EndpointEvent => ({ kind: 'identified', assignment: assignment(identity) });
+const applied = (identity: number): EndpointEvent => ({ kind: 'policy-applied', identity });
+const ready = after(linked, identified(300), applied(300));
+
+describe('a new endpoint', () => {
+  it('makes its link and asks for its identity at the same time', () => {
+    expect(createEndpoint(spec, ['10.1.0.1'], 3).effects).toEqual(['link', 'identify']);
+  });
+  it('waits for policy only once both are there, in whichever order they come', () => {
+    expect(advance(first, linked)).toMatchObject({ record: { state: 'creating' }, effects: [] });
+    expect(advance(after(linked), identified(300))).toMatchObject({ record: { state: 'waiting-for-policy' }, effects: ['await-policy'] });
+    expect(advance(after(identified(300)), linked)).toMatchObject({ record: { state: 'waiting-for-policy' }, effects: ['await-policy'] });
+  });
+  it('is enforced when the policy of its own identity has been applied, and not before', () => {
+    expect(advance(after(linked, identified(300)), applied(301)).effects).toEqual([]);
+    expect(advance(after(identified(300)), applied(300)).effects).toEqual([]);
+    expect(advance(after(linked, identified(300)), applied(300))).toMatchObject({
+      record: { state: 'ready', inForce: { identity: 300 } },
+      effects: ['enforce'],
+    });
+  });
+});
+
+describe('a relabelled endpoint', () => {
+  const relabelled = advance(ready, {
+    kind: 'updated',
+    spec: { ...spec, labels: { app: 'other' }, netns: '/other', addresses: ['10.9.9.9'] },
+  });
+  it('asks for a new identity and keeps the old one in force meanwhile', () => {
+    expect(relabelled).toMatchObject({
+      record: { assigned: null, inForce: { identity: 300 }, state: 'waiting-for-policy' },
+      effects: ['identify'],
+    });
+  });
+  it('stays in the namespace and at the addresses that it was made with', () => {
+    expect(relabelled.record!.spec).toMatchObject({ labels: { app: 'other' }, netns: spec.netns, addresses: [] });
+  });
+  it('changes over when the new policy has been applied', () => {
+    const waiting = advance(relabelled.record!, identified(301)).record!;
+    expect(advance(waiting, applied(301))).toMatchObject({ record: { inForce: { identity: 301 }, state: 'ready' }, effects: ['enforce'] });
+  });
+  it('is ready at once when its labels give the same number', () => {
+    expect(advance(relabelled.record!, identified(300))).toMatchObject({ record: { state: 'ready' }, effects: [] });
+  });
+});
+
+describe('a deleted endpoint', () => {
+  it('is detached before it is released, and forgotten after that', () => {
+    const deleting = advance(ready, { kind: 'delete' });
+    expect(deleting).toMatchObject({ record: { state: 'deleting' }, effects: ['detach'] });
+    const detached = advance(deleting.record!, { kind: 'detached' });
+    expect(detached).toMatchObject({ record: { linked: false, inForce: null }, effects: ['release'] });
+    expect(advance(detached.record!, { kind: 'released' })).toEqual({ record: null, effects: ['forget'] });
+  });
+  it('is not brought back by an answer that comes late', () => {
+    const deleting = advance(first, { kind: 'delete' }).record!;
+    for (const event of [linked, identified(300), applied(300)]) expect(advance(deleting, event).effects).toEqual([]);
+  });
+});
+
+describe('resume', () => {
+  it('does again what was under way', () => {
+    expect(resume(first, false).effects).toEqual(['link', 'identify']);
+    expect(resume(after(identified(300)), false).effects).toEqual(['link']);
+    expect(resume(after(linked), true).effects).toEqual(['identify']);
+    expect(resume(after(linked, identified(300)), true).effects).toEqual(['await-policy']);
+    expect(resume(advance(ready, { kind: 'delete' }).record!, true).effects).toEqual(['detach']);
+  });
+  it('enforces a ready endpoint again as it was', () => {
+    expect(resume(ready, true)).toEqual({ record: ready, effects: ['enforce'] });
+  });
+  it('goes on with a relabelling, the old identity in force', () => {
+    const waiting = after(linked, identified(300), applied(300), { kind: 'updated', spec }, identified(301));
+    expect(resume(waiting, true).effects).toEqual(['enforce', 'await-policy']);
+  });
+  it('reports an endpoint whose interface has gone, and does nothing in the kernel for it', () => {
+    expect(resume(ready, false)).toMatchObject({ record: { state: 'failed', linked: false, inForce: null }, effects: [] });
+  });
+});
+
+describe('subjectsOf', () => {
+  it('names what is in force and what is waited for, once each, and nothing of what is going', () => {
+    const waiting = after(linked, identified(300), applied(300), { kind: 'updated', spec }, identified(299));
+    const deleting = advance(after(linked, identified(400)), { kind: 'delete' }).record!;
+    expect(subjectsOf([ready, waiting, deleting, first])).toEqual([299, 300]);
+  });
+});

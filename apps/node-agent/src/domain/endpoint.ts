@@ -1,0 +1,161 @@
+import type { Revision } from '@myelin/contracts/types';
+
+/** What a caller asks for; see EndpointSpec in agent.proto. */
+export interface EndpointSpec {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly namespaceLabels: Readonly<Record<string, string>>;
+  readonly serviceAccount: string;
+  readonly namedPorts: readonly { readonly name: string; readonly number: number; readonly protocol: 'TCP' | 'UDP' | 'SCTP' }[];
+  readonly netns: string;
+  readonly interfaceName: string;
+  /** Textual; empty: the next free ones. */
+  readonly addresses: readonly string[];
+}
+
+/** A number that the allocator gave, and what for. `revision`: the row's in the stream `identities`. */
+export interface Assignment {
+  readonly identity: number;
+  readonly labels: readonly string[];
+  readonly revision: Revision;
+}
+
+export type EndpointState = 'creating' | 'waiting-for-policy' | 'ready' | 'deleting' | 'failed';
+
+/** All that is known of an endpoint, as it is written down: what a restarted agent goes on with. */
+export interface EndpointRecord {
+  readonly spec: EndpointSpec;
+  readonly state: EndpointState;
+  /** Why it isn't ready, for people. */
+  readonly message: string;
+  readonly addresses: readonly string[];
+  readonly slot: number;
+  /** Its pair exists, with programs attached. */
+  readonly linked: boolean;
+  /** Newest answer of the allocator to the labels of `spec`; null while it is asked. */
+  readonly assigned: Assignment | null;
+  /** What the kernel enforces for it; null: its packets drop (203). After a relabelling the old one until the new one's policy is there. */
+  readonly inForce: Assignment | null;
+}
+
+/** What happens to an endpoint. */
+export type EndpointEvent =
+  | { readonly kind: 'updated'; readonly spec: EndpointSpec }
+  | { readonly kind: 'linked' }
+  | { readonly kind: 'link-lost'; readonly message: string }
+  | { readonly kind: 'identified'; readonly assignment: Assignment }
+  | { readonly kind: 'policy-applied'; readonly identity: number }
+  | { readonly kind: 'delete' }
+  | { readonly kind: 'detached' }
+  | { readonly kind: 'released' };
+
+/** What has to be done next. All of them may be done twice. */
+export type EndpointEffect =
+  /** Make the pair, attach the programs, write the entry without the ready flag. */
+  | 'link'
+  /** Ask the allocator for the number of the labels. */
+  | 'identify'
+  /** Have the policy of `assigned` applied. */
+  | 'await-policy'
+  /** Write `inForce` into the kernel and set the ready flag. */
+  | 'enforce'
+  /** Take it out of the kernel: first the maps, then the pair (design C1: before the release). */
+  | 'detach'
+  /** Give number and addresses back to the allocator. */
+  | 'release'
+  /** Forget the record, free addresses and slot. */
+  | 'forget';
+
+/** The record after the event (null: gone), and what to do. The record is written down before its effects begin. */
+export interface Step {
+  readonly record: EndpointRecord | null;
+  readonly effects: readonly EndpointEffect[];
+}
+
+/** A new endpoint with the addresses and the slot that the node gave it. */
+export function createEndpoint(spec: EndpointSpec, addresses: readonly string[], slot: number): Step {
+  const record: EndpointRecord = { spec, state: 'creating', message: '', addresses, slot, linked: false, assigned: null, inForce: null };
+  return { record, effects: ['link', 'identify'] };
+}
+
+/** The next step of an endpoint. Events that come late or twice change nothing. */
+export function advance(record: EndpointRecord, event: EndpointEvent): Step {
+  const unchanged: Step = { record, effects: [] };
+  if (event.kind === 'delete') return { record: { ...record, state: 'deleting', message: '' }, effects: ['detach'] };
+  if (record.state === 'deleting') return deleting(record, event);
+  switch (event.kind) {
+    case 'updated':
+      return updated(record, event.spec);
+    case 'linked':
+      return record.linked ? unchanged : settle({ ...record, linked: true });
+    case 'link-lost':
+      return { record: { ...record, linked: false, inForce: null, state: 'failed', message: event.message }, effects: [] };
+    case 'identified':
+      return settle({ ...record, assigned: event.assignment });
+    case 'policy-applied': {
+      const { assigned, linked } = record;
+      if (!linked || assigned === null || assigned.identity !== event.identity || isInForce(record)) return unchanged;
+      return { record: { ...record, inForce: assigned, state: 'ready', message: '' }, effects: ['enforce'] };
+    }
+    default:
+      return unchanged;
+  }
+}
+
+function deleting(record: EndpointRecord, event: EndpointEvent): Step {
+  if (event.kind === 'detached') return { record: { ...record, linked: false, inForce: null }, effects: ['release'] };
+  if (event.kind === 'released') return { record: null, effects: ['forget'] };
+  return { record, effects: [] };
+}
+
+/** New labels ask for a number anew; what doesn't decide it (the addresses, the interface) stays as it was made. */
+function updated(record: EndpointRecord, spec: EndpointSpec): Step {
+  const { netns, interfaceName, addresses } = record.spec;
+  const merged = { ...spec, netns, interfaceName, addresses };
+  return { record: { ...record, spec: merged, assigned: null, ...waiting(record, 'waits for its identity') }, effects: ['identify'] };
+}
+
+const isInForce = ({ assigned, inForce }: EndpointRecord) => assigned !== null && inForce?.identity === assigned.identity;
+
+function waiting(record: EndpointRecord, message: string): Pick<EndpointRecord, 'state' | 'message'> {
+  return { state: record.linked ? 'waiting-for-policy' : 'creating', message };
+}
+
+/** Where an endpoint stands once link or identity has come: both are needed before policy is waited for. */
+function settle(record: EndpointRecord): Step {
+  if (!record.linked || record.assigned === null) return { record, effects: [] };
+  // The same number again (labels that no identity is made of): nothing in the kernel changes but the entry's labels.
+  if (isInForce(record)) return { record: { ...record, inForce: record.assigned, state: 'ready', message: '' }, effects: [] };
+  return {
+    record: { ...record, ...waiting(record, `waits for the policy of identity ${record.assigned.identity}`) },
+    effects: ['await-policy'],
+  };
+}
+
+/** What a restarted agent has to do for an endpoint that it finds written down. `linkExists`: its node-side interface is there. */
+export function resume(record: EndpointRecord, linkExists: boolean): Step {
+  if (record.state === 'deleting') return { record, effects: ['detach'] };
+  if (record.linked && !linkExists) {
+    return advance(record, { kind: 'link-lost', message: 'its interface has gone: delete it, or create it again' });
+  }
+  if (record.state === 'failed') return { record, effects: [] };
+  const effects: EndpointEffect[] = [];
+  if (!record.linked) effects.push('link');
+  if (record.assigned === null) effects.push('identify');
+  if (record.linked && record.inForce !== null) effects.push('enforce');
+  if (record.linked && record.assigned !== null && !isInForce(record)) effects.push('await-policy');
+  return { record, effects };
+}
+
+/** Identities whose policy the node needs for its endpoints: what they have and what they wait for. Sorted. */
+export function subjectsOf(records: Iterable<EndpointRecord>): readonly number[] {
+  const subjects = new Set<number>();
+  for (const { state, assigned, inForce } of records) {
+    if (state === 'deleting') continue;
+    if (assigned !== null) subjects.add(assigned.identity);
+    if (inForce !== null) subjects.add(inForce.identity);
+  }
+  return [...subjects].sort((a, b) => a - b);
+}
