@@ -13,6 +13,8 @@ export const field = {
   optional: <T extends z.ZodType>(schema: T) => schema.nullish(),
   /** A field that upstream has and this version doesn't: present, it is refused by name, never ignored. */
   notYet: () => z.never().nullish(),
+  /** Known, and without effect by definition: whatever it holds is passed over. */
+  inert: () => z.unknown().optional(),
   /** Text that passes a check of @myelin/labels, which returns null or what is expected. */
   text: (expected: (text: string) => string | null) =>
     z.string().superRefine((text, context) => {

@@ -1,7 +1,6 @@
+import { compareText } from '@myelin/labels';
 import type { CompiledEntry, CompiledPeer, PolicyReference, Protocol, RuleOrigin } from './compiled.ts';
 import { protocols } from './compiled.ts';
-
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const sectionOrder: readonly RuleOrigin['section'][] = ['ingress', 'ingressDeny', 'egress', 'egressDeny'];
 const peerOrder: readonly CompiledPeer['kind'][] = ['any', 'identity', 'world', 'cidr', 'ipBlock'];

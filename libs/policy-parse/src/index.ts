@@ -1,0 +1,1 @@
+export { type Parsed, parsePolicy, policyKindOf } from './parse.ts';
