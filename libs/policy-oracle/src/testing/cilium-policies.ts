@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { CiliumPort, CiliumRule, CiliumSpec } from '../manifests.ts';
 import type { LabelSelector } from '../selector.ts';
 import { prefixOrAddress, prefixWithExceptions } from './prefixes.ts';
-import { endpointSelector, subjectSelector } from './selectors.ts';
+import { endpointSelector, orNull, subjectSelector } from './selectors.ts';
 import { policyPortNames, portNumbers } from './vocabulary.ts';
 
 const entities = [
@@ -37,9 +37,9 @@ const port: fc.Arbitrary<CiliumPort> = fc
   )
   .map(([numbers, also]) => ({ ...numbers, ...also }));
 
-const toPorts: fc.Arbitrary<NonNullable<CiliumRule['toPorts']>> = fc.oneof(
+const toPorts: fc.Arbitrary<NonNullable<CiliumRule['toPorts']> | null> = fc.oneof(
   { weight: 6, arbitrary: fc.array(fc.record({ ports: fc.array(port, { minLength: 1, maxLength: 3 }) }), { minLength: 1, maxLength: 2 }) },
-  { weight: 1, arbitrary: fc.constant<{ ports: CiliumPort[] }[]>([]) },
+  { weight: 1, arbitrary: fc.constantFrom<{ ports: CiliumPort[] }[] | null>([], null) },
 );
 
 type Direction = 'from' | 'to';
@@ -48,7 +48,9 @@ type Direction = 'from' | 'to';
 function peers(direction: Direction): fc.Arbitrary<CiliumRule> {
   const list = (name: string, item: fc.Arbitrary<unknown>) =>
     fc.array(item, { minLength: 1, maxLength: 2 }).map((some): CiliumRule => ({ [`${direction}${name}`]: some }));
-  const empty = fc.constantFrom('Endpoints', 'Entities', 'CIDR', 'CIDRSet').map((name): CiliumRule => ({ [`${direction}${name}`]: [] }));
+  const name = fc.constantFrom('Endpoints', 'Entities', 'CIDR', 'CIDRSet');
+  const empty = name.map((one): CiliumRule => ({ [`${direction}${one}`]: [] }));
+  const absent = name.map((one): CiliumRule => ({ [`${direction}${one}`]: null }));
   const filled = fc.oneof(
     { weight: 3, arbitrary: list('Endpoints', endpointSelector) },
     { weight: 3, arbitrary: list('Entities', fc.constantFrom(...entities)) },
@@ -58,6 +60,7 @@ function peers(direction: Direction): fc.Arbitrary<CiliumRule> {
   return fc.oneof(
     { weight: 16, arbitrary: filled },
     { weight: 3, arbitrary: fc.constant({}) },
+    { weight: 1, arbitrary: absent },
     { weight: 2, arbitrary: empty },
     { weight: 1, arbitrary: fc.tuple(filled, empty).map(([some, none]) => ({ ...some, ...none })) },
   );
@@ -65,10 +68,18 @@ function peers(direction: Direction): fc.Arbitrary<CiliumRule> {
 
 function rule(direction: Direction): fc.Arbitrary<CiliumRule> {
   const ports = fc.record({ toPorts }, { requiredKeys: [] });
-  return fc.tuple(peers(direction), ports).map(([l3, l4]): CiliumRule => ({ ...l3, ...l4 }));
+  return fc.tuple(peers(direction), ports).map(([l3, l4]) => enforceable({ ...l3, ...l4 }));
 }
 
-const section = (direction: Direction) => fc.array(rule(direction), { maxLength: 2 });
+/** README, decision 16: names beside prefixes are refused at egress, so numbers stand in for them. */
+function enforceable({ toPorts: entries, ...rule }: CiliumRule): CiliumRule {
+  if (entries == null) return entries === null ? { ...rule, toPorts: entries } : rule;
+  const hasPrefixes = [rule.toCIDR, rule.toCIDRSet].some((list) => (list ?? []).length > 0);
+  const numbered = (one: CiliumPort) => (policyPortNames.includes(String(one.port)) ? { ...one, port: String(portNumbers[2]) } : one);
+  return { ...rule, toPorts: hasPrefixes ? entries.map(({ ports }) => ({ ports: (ports ?? []).map(numbered) })) : entries };
+}
+
+const section = (direction: Direction) => orNull(fc.array(rule(direction), { maxLength: 2 }));
 
 /** Sections that are absent, empty or hold rules; at least one holds a rule, as Cilium wants it. */
 const sections = fc
@@ -76,7 +87,7 @@ const sections = fc
     { ingress: section('from'), egress: section('to'), ingressDeny: section('from'), egressDeny: section('to') },
     { requiredKeys: [] },
   )
-  .filter((some) => Object.values(some).some((rules) => rules !== undefined && rules.length > 0));
+  .filter((some) => Object.values(some).some((rules) => (rules ?? []).length > 0));
 
 const enableDefaultDeny = fc.record({ ingress: fc.boolean(), egress: fc.boolean() }, { requiredKeys: [] });
 

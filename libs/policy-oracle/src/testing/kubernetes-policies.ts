@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { KubernetesPeer, KubernetesPort, KubernetesRule } from '../manifests.ts';
 import { prefixWithExceptions } from './prefixes.ts';
-import { namespaceSelector, podSelector } from './selectors.ts';
+import { namespaceSelector, orNull, podSelector } from './selectors.ts';
 import { policyPortNames, portNumbers } from './vocabulary.ts';
 
 const protocol = fc.constantFrom('TCP' as const, 'UDP' as const, 'SCTP' as const);
@@ -29,18 +29,28 @@ const port: fc.Arbitrary<KubernetesPort> = fc
   )
   .map(([numbers, also]) => ({ ...numbers, ...also }));
 
-/** Absent, an empty list, or some. */
-const someOf = <T>(item: fc.Arbitrary<T>) => fc.array(item, { maxLength: 3 });
+/** Null, an empty list, or some. */
+const someOf = <T>(item: fc.Arbitrary<T>) => orNull(fc.array(item, { maxLength: 3 }));
 
 const ingressRule: fc.Arbitrary<KubernetesRule> = fc.record({ from: someOf(peer), ports: someOf(port) }, { requiredKeys: [] });
-const egressRule: fc.Arbitrary<KubernetesRule> = fc.record({ to: someOf(peer), ports: someOf(port) }, { requiredKeys: [] });
+const egressRule: fc.Arbitrary<KubernetesRule> = fc
+  .record({ to: someOf(peer), ports: someOf(port) }, { requiredKeys: [] })
+  .map(enforceable);
+
+/** README, decision 16: names beside an `ipBlock` are refused at egress, so numbers stand in for them. */
+function enforceable({ ports, ...rule }: KubernetesRule): KubernetesRule {
+  if (ports == null) return ports === null ? { ...rule, ports } : rule;
+  const hasBlock = rule.to?.some(({ ipBlock }) => ipBlock != null) ?? false;
+  const numbered = (one: KubernetesPort) => (typeof one.port === 'string' ? { ...one, port: portNumbers[2] } : one);
+  return { ...rule, ports: hasBlock ? ports.map(numbered) : ports };
+}
 
 const spec = fc.record(
   {
     podSelector,
-    policyTypes: fc.subarray(['Ingress' as const, 'Egress' as const]),
-    ingress: fc.array(ingressRule, { maxLength: 2 }),
-    egress: fc.array(egressRule, { maxLength: 2 }),
+    policyTypes: orNull(fc.subarray(['Ingress' as const, 'Egress' as const])),
+    ingress: orNull(fc.array(ingressRule, { maxLength: 2 })),
+    egress: orNull(fc.array(egressRule, { maxLength: 2 })),
   },
   { requiredKeys: [] },
 );

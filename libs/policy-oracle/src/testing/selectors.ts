@@ -5,6 +5,9 @@ import { namespaceLabels, namespaces, podLabels, serviceAccounts } from './vocab
 type Vocabulary = Readonly<Record<string, readonly string[]>>;
 type Requirement = NonNullable<LabelSelector['matchExpressions']>[number];
 
+/** Now and then `null`, as YAML gives a key without a value. */
+export const orNull = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { freq: 15 });
+
 const rarely = <T>(arbitrary: fc.Arbitrary<T>) => ({ weight: 1, arbitrary });
 const often = <T>(arbitrary: fc.Arbitrary<T>) => ({ weight: 4, arbitrary });
 
