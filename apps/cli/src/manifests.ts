@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PolicyReference } from '@myelin/contracts/policy';
 import { formatManifestError, type ManifestFile, parseManifests } from '@myelin/manifest';
-import { isPolicyKind, parsePolicy } from '@myelin/policy-parse';
+import { parsePolicy, policyKindOf } from '@myelin/policy-parse';
 import { CommandFailure, exitCodes } from './failure.ts';
 
 /** A policy document of a file. */
@@ -17,7 +17,7 @@ export async function readPolicies(names: readonly string[], say: (text: string)
   const problems = errors.map(formatManifestError);
   const policies: PolicyDocument[] = [];
   for (const manifest of manifests) {
-    if (!isPolicyKind(manifest)) {
+    if (policyKindOf(manifest) === 'other') {
       say(`${manifest.file}: ${manifest.kind} is no policy kind: passed over`);
       continue;
     }

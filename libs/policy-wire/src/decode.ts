@@ -11,6 +11,8 @@ import {
   type RuleOrigin,
 } from '@myelin/policy-model';
 
+const ruleSections = ['ingress', 'egress', 'ingressDeny', 'egressDeny'] as const satisfies readonly RuleOrigin['section'][];
+
 /** A message that no compiler of this version sends. */
 export class MalformedPolicy extends Error {}
 
@@ -87,7 +89,11 @@ const decodeReference = ({ kind, namespace, name, uid }: wire.PolicyReference): 
   uid,
 });
 
-const decodeSection = (section: string): RuleOrigin['section'] => section as RuleOrigin['section'];
+function decodeSection(section: string): RuleOrigin['section'] {
+  const known = ruleSections.find((name) => name === section);
+  if (known === undefined) throw new MalformedPolicy(`unknown section "${section}"`);
+  return known;
+}
 
 function at<T>(table: readonly T[], index: number, what: string): T {
   const row = table[index];
