@@ -1,0 +1,4 @@
+export { type BtfMember, type BtfType, parseBtf } from './btf.ts';
+export { readTypes } from './compile.ts';
+export { type Folders, generateLayouts, projectFolders } from './generate.ts';
+export { enumLayout, type Field, type FieldType, type StructLayout, structLayout } from './layout.ts';
