@@ -1,4 +1,5 @@
 import {
+  formatLabel,
   isReserved,
   type Label,
   type NamedPort,
@@ -66,7 +67,10 @@ export class IdentityIndex {
     if (isReserved(identity)) throw new RangeError(`identity ${identity} is reserved: its labels are fixed`);
     const before = this.delete(identity);
     const after = this.#insert(identity, labels);
-    return { selections: before.selections.union(after.selections), portNames: [...new Set([...before.portNames, ...after.portNames])] };
+    return {
+      selections: new Set([...before.selections, ...after.selections]),
+      portNames: [...new Set([...before.portNames, ...after.portNames])],
+    };
   }
 
   /** Takes an identity away; an unknown one touches nothing. */
