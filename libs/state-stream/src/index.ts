@@ -1,0 +1,10 @@
+export { type Bucket, bucketOfStream, compareBuckets, formatBucket, parseBucket } from './bucket.ts';
+export { createBucket, deleteBucket, greatestIncarnation, lastSequenceOf, listBuckets, openJetStream } from './bucket-store.ts';
+export { BucketWriter, type Write, type WriteOutcome } from './bucket-writer.ts';
+export { type ConsumerEvent, ConsumerState, type RowChange } from './consumer-state.ts';
+export { decodeEntry, type Entry, encodeEntry, mayReplace } from './entry.ts';
+export { decodeKey, encodeKey } from './key.ts';
+export { type StreamKind, streamKinds } from './kind.ts';
+export { NatsLink, type NatsLinkOptions } from './nats-link.ts';
+export { compareRevisions, formatRevision, laterRevision, zeroRevision } from './revision.ts';
+export { type StreamBatch, StreamConsumer, type StreamConsumerOptions } from './stream-consumer.ts';

@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Component, Condition, Log, Readiness } from '@myelin/service';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { ExponentialBackoff, type IBackoff } from 'cockatiel';
+
+/** How to reach NATS. */
+export interface NatsLinkOptions {
+  /** nats://host:port */
+  readonly url: string;
+  /** The client's name, as NATS's monitoring shows it. */
+  readonly name: string;
+  readonly log: Log;
+  /** Gets the condition `nats`. */
+  readonly readiness: Readiness;
+}
+
+/** A connection to NATS that is made in the background and kept over every break. */
+export class NatsLink implements Component {
+  readonly name = 'NATS';
+  readonly #options: NatsLinkOptions;
+  readonly #condition: Condition;
+  readonly #stopping = new AbortController();
+  readonly #connected = Promise.withResolvers<NatsConnection>();
+  #connection: NatsConnection | null = null;
+  #connecting: Promise<void> | null = null;
+
+  constructor(options: NatsLinkOptions) {
+    this.#options = options;
+    this.#condition = options.readiness.condition('nats', `not connected to ${options.url} yet`);
+    this.#connected.promise.catch(() => {});
+  }
+
+  start(): void {
+    this.#connecting = this.#connect();
+  }
+
+  /** Resolves once connected for the first time; rejects when stopped before. The connection itself reconnects for ever. */
+  connection(): Promise<NatsConnection> {
+    return this.#connected.promise;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#connecting;
+    this.#connected.reject(new Error('stopped before NATS was reached'));
+    await this.#connection?.close();
+  }
+
+  async #connect(): Promise<void> {
+    const { url, name, log } = this.#options;
+    let pause: IBackoff<unknown> = new ExponentialBackoff({ initialDelay: 100, maxDelay: 1000 }).next();
+    while (!this.#stopping.signal.aborted) {
+      try {
+        const connection = await connect({
+          servers: url,
+          name,
+          timeout: 2000,
+          maxReconnectAttempts: -1,
+          reconnectTimeWait: 200,
+          reconnectJitter: 100,
+          pingInterval: 5000,
+          maxPingOut: 2,
+        });
+        this.#connection = connection;
+        this.#condition.ready();
+        log.info({ nats: url, version: connection.info?.version }, 'connected to NATS');
+        void this.#watch(connection);
+        this.#connected.resolve(connection);
+        return;
+      } catch (error) {
+        this.#condition.missing(`can't connect to ${url}: ${(error as Error).message}`);
+      }
+      await sleep(pause.duration, undefined, { signal: this.#stopping.signal }).catch(() => {});
+      pause = pause.next(undefined);
+    }
+  }
+
+  async #watch(connection: NatsConnection): Promise<void> {
+    const { url, log } = this.#options;
+    for await (const { type } of connection.status()) {
+      if (type === 'disconnect') {
+        this.#condition.missing(`lost the connection to ${url}`);
+        log.warn({ nats: url }, 'lost the connection to NATS');
+      } else if (type === 'reconnect') {
+        this.#condition.ready();
+        log.info({ nats: url }, 'connected to NATS again');
+      }
+    }
+  }
+}

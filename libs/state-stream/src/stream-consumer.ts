@@ -1,0 +1,306 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Revision } from '@myelin/contracts/types';
+import { type Component, type Condition, type Log, MyelinError, type Readiness } from '@myelin/service';
+import { type ConsumerMessages, type JetStreamManager, type JsMsg, jetstream } from '@nats-io/jetstream';
+import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import { type Bucket, bucketOfStream, compareBuckets, formatBucket, keyOfSubject, streamOf } from './bucket.ts';
+import { lastMessageOf, listBuckets, openJetStream } from './bucket-store.ts';
+import { ConsumerState, type RowChange } from './consumer-state.ts';
+import { decodeEntry } from './entry.ts';
+import { decodeKey } from './key.ts';
+import type { StreamKind } from './kind.ts';
+import type { NatsLink } from './nats-link.ts';
+import { compareRevisions, formatRevision } from './revision.ts';
+
+/** Changes since the last batch; a key is in at most one of the two lists. */
+export interface StreamBatch<Row> {
+  readonly changed: readonly { readonly key: string; readonly row: Row; readonly revision: Revision }[];
+  readonly removed: readonly { readonly key: string; readonly revision: Revision }[];
+  /** With this batch, everything up to this revision has been delivered; null before the first complete snapshot. Never decreases. */
+  readonly revision: Revision | null;
+  /** All rows that existed have been delivered: true from the end of the first snapshot on. */
+  readonly snapshotComplete: boolean;
+}
+
+/** What a consumer needs. */
+export interface StreamConsumerOptions<Row> {
+  readonly kind: StreamKind<Row>;
+  readonly link: NatsLink;
+  /** Gets batches one after the other. What it throws is logged, and the batch comes again with whatever has joined it. */
+  readonly onBatch: (batch: StreamBatch<Row>) => void | Promise<void>;
+  readonly log: Log;
+  /** Gets the condition `stream <kind>`: ready from the first complete snapshot on. */
+  readonly readiness: Readiness;
+}
+
+/** Rows in one batch, about. */
+const batchRows = 1000;
+/** How often to look for a newer bucket, should the server's word of it be lost. */
+const lookForBucketsMs = 5000;
+/** Tombstones live an hour (design C2): whoever was away for longer than half of that reads everything again. */
+/** How often to ask where the stream ends while that has not been reached. */
+const horizonMs = 500;
+const resumeWithinMs = 30 * 60_000;
+const tombstonesLiveMs = 60 * 60_000;
+const retryMs = 500;
+
+/**
+ * Reads one kind's rows for ever: the newest bucket from its beginning, then what changes, then the next bucket. Survives restarts and losses of
+ * NATS; what it delivered stays valid meanwhile. The decisions are in ConsumerState.
+ */
+export class StreamConsumer<Row> implements Component {
+  readonly name: string;
+  readonly #options: StreamConsumerOptions<Row>;
+  readonly #condition: Condition;
+  readonly #state = new ConsumerState();
+  readonly #stopping = new AbortController();
+  readonly #waiters = new Set<{ readonly revision: Revision; readonly resolve: () => void }>();
+  readonly #pending = new Map<string, RowChange>();
+  #delivered: Revision | null = null;
+  #running: Promise<void> | null = null;
+  #messages: ConsumerMessages | null = null;
+  #hint = Promise.withResolvers<void>();
+  #heardAt = 0;
+  #asking = false;
+  #delivering: Promise<void> | null = null;
+  /** A revision, and when it had been reached. */
+  #mark: { readonly at: number; readonly revision: Revision } | null = null;
+
+  constructor(options: StreamConsumerOptions<Row>) {
+    this.name = `consumer of ${options.kind.name}`;
+    this.#options = options;
+    this.#condition = options.readiness.condition(`stream ${options.kind.name}`, 'no snapshot yet');
+  }
+
+  /** Everything up to this revision has been handled by `onBatch`; null before the first complete snapshot. */
+  get revision(): Revision | null {
+    return this.#delivered;
+  }
+
+  /** Resolves once `onBatch` has handled everything up to `revision`; throws `deadline_exceeded` when that takes longer than `timeoutMs`. */
+  async waitFor(revision: Revision, timeoutMs: number): Promise<void> {
+    if (this.#delivered !== null && compareRevisions(this.#delivered, revision) >= 0) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter = { revision, resolve };
+    const { name } = this.#options.kind;
+    const late = () =>
+      reject(
+        new MyelinError(
+          'deadline_exceeded',
+          `the stream ${name} did not reach revision ${formatRevision(revision)} within ${timeoutMs} ms`,
+        ),
+      );
+    const timer = setTimeout(late, timeoutMs);
+    this.#waiters.add(waiter);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#waiters.delete(waiter);
+    }
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#hint.resolve();
+    this.#messages?.stop();
+    await this.#running;
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #run(): Promise<void> {
+    const { link, log, kind } = this.#options;
+    let subscription: Subscription | null = null;
+    const watch = this.#lookForBuckets();
+    while (!this.#stopped) {
+      try {
+        const connection = await link.connection();
+        subscription ??= this.#listenForBuckets(connection);
+        const manager = await openJetStream(connection);
+        const bucket = await this.#newest(manager);
+        if (bucket === null) await this.#nextHint();
+        else await this.#read(connection, manager, bucket);
+      } catch (err) {
+        if (this.#stopped) break;
+        log.warn({ kind: kind.name, reason: (err as Error).message }, 'reading a stream was interrupted');
+        await this.#pause(retryMs);
+      }
+    }
+    subscription?.unsubscribe();
+    await watch;
+  }
+
+  /** The newest bucket, unless one that is newer still has been read already. */
+  async #newest(manager: JetStreamManager): Promise<Bucket | null> {
+    const newest = (await listBuckets(manager, this.#options.kind.name)).at(-1) ?? null;
+    const current = this.#state.bucket;
+    return newest !== null && current !== null && compareBuckets(newest, current) < 0 ? null : newest;
+  }
+
+  /** Reads a bucket until it is gone or a newer one has appeared. */
+  async #read(connection: NatsConnection, manager: JetStreamManager, bucket: Bucket): Promise<void> {
+    this.#state.advance({ type: 'pass', bucket });
+    const consumer = await jetstream(connection).consumers.get(streamOf(bucket), { filter_subjects: `$KV.${formatBucket(bucket)}.>` });
+    const messages = await consumer.consume({ max_messages: 1000, expires: 10_000, idle_heartbeat: 2000, abort_on_missing_resource: true });
+    this.#messages = messages;
+    this.#heardAt = Date.now();
+    this.#options.log.debug({ bucket: formatBucket(bucket) }, 'reading bucket');
+    void this.#supervise(messages);
+    const askAgain = setInterval(() => this.#askHorizon(manager, bucket), horizonMs);
+    try {
+      if (this.#stopped) messages.stop();
+      void this.#askHorizon(manager, bucket);
+      for await (const message of messages) {
+        this.#heardAt = Date.now();
+        this.#take(message, bucket);
+        if (this.#state.needsHorizon) void this.#askHorizon(manager, bucket);
+        if (messages.getPending() === 0 || this.#pending.size >= batchRows) await this.#deliver();
+      }
+    } finally {
+      clearInterval(askAgain);
+    }
+  }
+
+  #take(message: JsMsg, bucket: Bucket): void {
+    const entry = decodeEntry(message.data);
+    const key = decodeKey(keyOfSubject(bucket, message.subject));
+    const readable = entry?.type === 'end' || key !== null;
+    const sequence = message.info.streamSequence;
+    this.#collect(this.#state.advance({ type: 'message', bucket, sequence, key: key ?? '', entry: readable ? entry : null }));
+  }
+
+  /** Asks how far there is something to read; once at a time, again every now and then while that is not reached. */
+  async #askHorizon(manager: JetStreamManager, bucket: Bucket): Promise<void> {
+    if (this.#asking || !(this.#state.needsHorizon || this.#state.isBehind)) return;
+    this.#asking = true;
+    try {
+      const askedAfter = this.#state.sequence;
+      const sequence = await lastMessageOf(manager, bucket);
+      this.#collect(this.#state.advance({ type: 'horizon', bucket, sequence, askedAfter }));
+      await this.#deliver();
+    } catch {
+      // NATS is away: asked again.
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  /** Stops reading when what can be resumed is too old: tombstones may be gone by then. */
+  async #supervise(messages: ConsumerMessages): Promise<void> {
+    for await (const notification of messages.status()) {
+      if (notification.type === 'heartbeat') {
+        if (Date.now() - this.#heardAt > resumeWithinMs) messages.stop();
+        this.#heardAt = Date.now();
+      }
+    }
+  }
+
+  #collect(changes: readonly RowChange[]): void {
+    for (const change of changes) this.#pending.set(change.key, change);
+  }
+
+  /** Hands over all that has been collected; one batch at a time, whoever asks. */
+  async #deliver(): Promise<void> {
+    while (!this.#stopped && (this.#pending.size > 0 || this.#state.reached !== this.#delivered)) {
+      this.#delivering ??= this.#deliverBatch().finally(() => {
+        this.#delivering = null;
+      });
+      await this.#delivering;
+    }
+  }
+
+  async #deliverBatch(): Promise<void> {
+    const { onBatch, log, kind } = this.#options;
+    const changes = [...this.#pending.values()];
+    const revision = this.#state.reached;
+    this.#pending.clear();
+    try {
+      await onBatch(this.#batchOf(changes, revision));
+      if (revision !== null) this.#handled(revision);
+    } catch (err) {
+      log.error({ err, kind: kind.name }, 'a batch of rows could not be applied');
+      for (const change of changes) if (!this.#pending.has(change.key)) this.#pending.set(change.key, change);
+      await this.#pause(retryMs);
+    }
+  }
+
+  #handled(revision: Revision): void {
+    if (this.#delivered === null) this.#condition.ready();
+    this.#delivered = revision;
+    for (const waiter of this.#waiters) if (compareRevisions(revision, waiter.revision) >= 0) waiter.resolve();
+  }
+
+  #batchOf(changes: readonly RowChange[], revision: Revision | null): StreamBatch<Row> {
+    const { kind, log } = this.#options;
+    const changed: StreamBatch<Row>['changed'][number][] = [];
+    const removed: StreamBatch<Row>['removed'][number][] = [];
+    for (const { key, revision: at, payload } of changes) {
+      if (payload === null) removed.push({ key, revision: at });
+      else
+        try {
+          changed.push({ key, row: kind.decode(payload), revision: at });
+        } catch (err) {
+          log.error({ err, kind: kind.name, key }, 'a row is unreadable and was passed over');
+        }
+    }
+    return { changed, removed, revision, snapshotComplete: revision !== null };
+  }
+
+  /** The server tells when a stream is created. */
+  #listenForBuckets(connection: NatsConnection): Subscription {
+    return connection.subscribe('$JS.EVENT.ADVISORY.STREAM.CREATED.*', {
+      callback: (error, message) => {
+        const bucket = error === null ? bucketOfStream(message.subject.split('.').at(-1)!) : null;
+        if (bucket?.kind === this.#options.kind.name) this.#follow(bucket);
+      },
+    });
+  }
+
+  /** Leaves the bucket that is being read for a newer one. */
+  #follow(bucket: Bucket): void {
+    const current = this.#state.bucket;
+    if (current !== null && compareBuckets(bucket, current) <= 0) return;
+    this.#hint.resolve();
+    this.#messages?.stop();
+  }
+
+  async #lookForBuckets(): Promise<void> {
+    while (!this.#stopped) {
+      await this.#pause(lookForBucketsMs * (0.75 + Math.random() / 2));
+      if (this.#stopped) return;
+      this.#forgetTombstones(Date.now());
+      try {
+        const connection = await this.#options.link.connection();
+        const bucket = await this.#newest(await openJetStream(connection));
+        if (bucket !== null) this.#follow(bucket);
+      } catch {
+        // NATS is away: the reader says so.
+      }
+    }
+  }
+
+  /** No bucket holds tombstones that are older than an hour: what was reached before that can't come again. */
+  #forgetTombstones(now: number): void {
+    if (this.#mark !== null && now - this.#mark.at > tombstonesLiveMs) {
+      this.#state.advance({ type: 'forget', upTo: this.#mark.revision });
+      this.#mark = null;
+    }
+    if (this.#mark === null && this.#state.reached !== null) this.#mark = { at: now, revision: this.#state.reached };
+  }
+
+  async #nextHint(): Promise<void> {
+    await Promise.race([this.#hint.promise, this.#pause(lookForBucketsMs)]);
+    this.#hint = Promise.withResolvers();
+  }
+
+  #pause(ms: number): Promise<void> {
+    return sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
+  }
+}
