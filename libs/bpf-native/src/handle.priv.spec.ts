@@ -118,4 +118,22 @@ describe('handles', () => {
     }
     expect(descriptors()).toBeLessThanOrEqual(before);
   });
+
+  it('let a worker thread end while its work is under way', async () => {
+    const before = descriptors();
+    const script = `(async () => {
+      const { BpfObject } = await import(${JSON.stringify(index)});
+      const object = BpfObject.open(${JSON.stringify(testObject('sample'))});
+      await object.load();
+      const program = object.program('count_and_answer');
+      for (let run = 0; run < 3; run++) program.testRun({ data: Buffer.alloc(64), repeat: 1_000_000 });
+      require('node:worker_threads').parentPort.postMessage('running');
+    })()`;
+    for (let round = 0; round < 5; round++) {
+      const worker = new Worker(script, { eval: true });
+      await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+      await worker.terminate();
+    }
+    expect(descriptors()).toBeLessThanOrEqual(before);
+  });
 });
