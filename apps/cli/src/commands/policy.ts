@@ -16,7 +16,6 @@ export async function applyPolicies(command: CommandOf<'policy-apply'>, { servic
   const policies = await readPolicies(command.files, say);
   if (policies.length === 0) throw new CommandFailure('no policy in these files', exitCodes.usage);
   const answer = await services.policy.apply({ documents: policies.map(({ value }) => JSON.stringify(value)) });
-  for (const warning of answer.warnings) say(`warning: ${warning}`);
   if (command.output === 'json') print(formatJson(answer));
   else print(`${answer.policies.map((policy) => `${nameOf(policy)} applied`).join('\n')}\nrevision ${formatRevision(answer.revision)}`);
   return exitCodes.ok;

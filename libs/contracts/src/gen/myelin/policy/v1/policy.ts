@@ -36,8 +36,6 @@ export interface ApplyRequest {
 export interface ApplyResponse {
   revision: Revision | undefined;
   policies: PolicyReference[];
-  /** What is accepted but worth saying (inert or shadowed rules). */
-  warnings: string[];
 }
 
 export interface DeleteRequest {
@@ -248,7 +246,7 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
 };
 
 function createBaseApplyResponse(): ApplyResponse {
-  return { revision: undefined, policies: [], warnings: [] };
+  return { revision: undefined, policies: [] };
 }
 
 export const ApplyResponse: MessageFns<ApplyResponse> = {
@@ -258,9 +256,6 @@ export const ApplyResponse: MessageFns<ApplyResponse> = {
     }
     for (const v of message.policies) {
       PolicyReference.encode(v!, writer.uint32(18).fork()).join();
-    }
-    for (const v of message.warnings) {
-      writer.uint32(26).string(v!);
     }
     return writer;
   },
@@ -294,14 +289,6 @@ export const ApplyResponse: MessageFns<ApplyResponse> = {
             message.policies.push(PolicyReference.decode(reader, reader.uint32()));
             continue;
           }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.warnings.push(reader.string());
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -323,7 +310,6 @@ export const ApplyResponse: MessageFns<ApplyResponse> = {
       ? Revision.fromPartial(object.revision)
       : undefined;
     message.policies = object.policies?.map((e) => PolicyReference.fromPartial(e)) || [];
-    message.warnings = object.warnings?.map((e) => e) || [];
     return message;
   },
 };
