@@ -109,6 +109,26 @@ Napi::Value next_key(const Napi::CallbackInfo &info) {
 // possibleCpus()
 Napi::Value count_cpus(const Napi::CallbackInfo &info) { return Napi::Number::New(info.Env(), static_cast<double>(possible_cpus())); }
 
+/** A map of one entry; `inner_fd` as in bpf_map_create_opts, 0 for maps that hold none. */
+Fd create_single(bpf_map_type type, int inner_fd) {
+  LIBBPF_OPTS(bpf_map_create_opts, options, .inner_map_fd = static_cast<uint32_t>(inner_fd));
+  int fd = bpf_map_create(type, "readers", sizeof(uint32_t), sizeof(uint32_t), 1, &options);
+  if (fd < 0) throw Failure{"map.waitForReaders", "readers", errno, "", ""};
+  return Fd(fd);
+}
+
+// waitForReaders(): Promise
+Napi::Value wait_for_readers(const Napi::CallbackInfo &info) {
+  return run_off_thread(info.Env(), {}, []() -> Settle {
+    // The kernel ends an update of a map of maps with an RCU grace period, for exactly this purpose (maybe_wait_bpf_programs). membarrier(2) has one too,
+    // but says nothing of programs, and kernels that run with nohz_full refuse it.
+    Fd inner = create_single(BPF_MAP_TYPE_ARRAY, 0), outer = create_single(BPF_MAP_TYPE_ARRAY_OF_MAPS, inner.get());
+    uint32_t key = 0, value = static_cast<uint32_t>(inner.get());
+    if (bpf_map_update_elem(outer.get(), &key, &value, BPF_ANY) != 0) throw Failure{"map.waitForReaders", "readers", errno, "", ""};
+    return [](Napi::Env env) { return env.Undefined(); };
+  });
+}
+
 }  // namespace
 
 size_t possible_cpus() {
@@ -139,6 +159,7 @@ void export_map(Napi::Object exports) {
   export_function<remove>(exports, "mapDelete");
   export_function<next_key>(exports, "mapNextKey");
   export_function<count_cpus>(exports, "possibleCpus");
+  export_function<wait_for_readers>(exports, "waitForReaders");
 }
 
 }  // namespace bpf_native

@@ -1,6 +1,15 @@
 export { attachTypes, helperIds, mapFlags, mapTypes, programTypes } from './constants.ts';
 export { BpfError, type BpfFailure, lastUsefulLine } from './error.ts';
-export { BpfMap, type EntryBatch, type MapInfo, type MapSpec, perCpuSlots, possibleCpus, type UpdateOptions } from './map.ts';
+export {
+  BpfMap,
+  type EntryBatch,
+  type MapInfo,
+  type MapSpec,
+  perCpuSlots,
+  possibleCpus,
+  type UpdateOptions,
+  waitForReaders,
+} from './map.ts';
 export { BpfObject, type MapDeclaration, mapDifferences, type ProgramDeclaration, type VariableDeclaration } from './object.ts';
 export { type Feature, type FeatureState, features, probeFeature, probeFeatures, probeKernelFunction } from './probe.ts';
 export { BpfProgram, type ProgramInfo, type TestRun, type TestRunResult } from './program.ts';

@@ -203,6 +203,14 @@ function updateFlags({ when = 'any', lock = false }: UpdateOptions): number {
   return flagOf[when] | (lock ? lockFlag : 0);
 }
 
+/**
+ * Resolves when every program run that was under way at the call has ended (an RCU grace period, 5 to 20 ms, off the main thread): what no map leads to any more,
+ * nobody reads any more. Sleepable programs are not waited for. Throws {@link BpfError}.
+ */
+export function waitForReaders(): Promise<void> {
+  return native.waitForReaders();
+}
+
 /** How many CPUs this kernel may have: the slots of a per-CPU value. */
 export function possibleCpus(): number {
   return native.possibleCpus();

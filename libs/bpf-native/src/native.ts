@@ -51,6 +51,7 @@ export interface Native {
   /** Fills `next`; false: `key` was the last. */
   mapNextKey(map: MapHandle, key: Uint8Array | null, next: Uint8Array): boolean;
   possibleCpus(): number;
+  waitForReaders(): Promise<void>;
 
   // map_batch.cc
   mapUpdateBatch(map: MapHandle, keys: Uint8Array, values: Uint8Array, flags: number): Promise<void>;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitForReaders } from './map.ts';
 import type { BpfObject } from './object.ts';
 import { loadSample, packet, u32 } from './testing/sample.ts';
 
@@ -59,6 +60,18 @@ describe('a program', () => {
     await Promise.all([0, 1].map((cpu) => program.testRun({ data: packet(), repeat: 2_000_000, cpu })));
     clearInterval(ticking);
     expect(turns).toBeGreaterThan(0);
+    program.close();
+  });
+
+  it('is waited for by those who take away what it may read', async () => {
+    const program = object.program('linger');
+    const progress = object.map('numbers');
+    const running = program.testRun({ data: packet() });
+    while (progress.lookup(u32(1)) === null) await new Promise(setImmediate);
+    await waitForReaders();
+    expect(progress.lookup(u32(2))).not.toBeNull();
+    await running;
+    progress.close();
     program.close();
   });
 

@@ -109,6 +109,25 @@ int write_pairs(struct __sk_buff *skb)
 	return 0;
 }
 
+static int idle(__u32 index, void *context)
+{
+	bpf_ktime_get_ns();
+	return 0;
+}
+
+/* One run of a third of a second: says in `numbers` when it has begun (1) and that it ends (2). */
+SEC("tc")
+int linger(struct __sk_buff *skb)
+{
+	__u32 begun = 1, ended = 2;
+	__u64 yes = 1;
+
+	bpf_map_update_elem(&numbers, &begun, &yes, BPF_ANY);
+	bpf_loop(1 << 23, idle, NULL, 0);
+	bpf_map_update_elem(&numbers, &ended, &yes, BPF_ANY);
+	return 0;
+}
+
 SEC("syscall")
 int double_first(__u32 *context)
 {
