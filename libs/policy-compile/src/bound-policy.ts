@@ -1,0 +1,33 @@
+import type { Policy, PolicyReference, PolicySpec } from '@myelin/policy-model';
+import type { IdentityIndex, Selection } from '@myelin/policy-resolve';
+import { BoundRule } from './bound-rule.ts';
+
+/** One spec of a policy in force. */
+export class BoundSpec {
+  readonly policy: PolicyReference;
+  readonly specIndex: number;
+  readonly isolates: PolicySpec['isolates'];
+  readonly subjects: Selection;
+  readonly rules: readonly BoundRule[];
+  readonly #index: IdentityIndex;
+
+  constructor(policy: PolicyReference, spec: PolicySpec, index: IdentityIndex) {
+    this.policy = policy;
+    this.specIndex = spec.specIndex;
+    this.isolates = spec.isolates;
+    this.#index = index;
+    this.subjects = index.select(spec.subject);
+    this.rules = spec.rules.map((rule) => new BoundRule(rule, this, index));
+  }
+
+  /** Gives its selectors back. */
+  release(): void {
+    this.#index.release(this.subjects);
+    for (const rule of this.rules) rule.release();
+  }
+}
+
+/** The specs of a policy, their selectors taken into use. */
+export function bindPolicy({ reference, specs }: Policy, index: IdentityIndex): readonly BoundSpec[] {
+  return specs.map((spec) => new BoundSpec(reference, spec, index));
+}

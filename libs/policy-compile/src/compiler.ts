@@ -1,0 +1,153 @@
+import { reservedIdentities } from '@myelin/labels';
+import {
+  allowLocalhost,
+  type CompiledDirection,
+  type CompiledPolicy,
+  comparePolicies,
+  type Direction,
+  digestOf,
+  type Policy,
+  type PolicyReference,
+} from '@myelin/policy-model';
+import { type IdentityChange, IdentityIndex, type Selection, SetMap } from '@myelin/policy-resolve';
+import { type BoundSpec, bindPolicy } from './bound-policy.ts';
+import type { BoundRule } from './bound-rule.ts';
+import { type EntryList, mergeEntries } from './entry-list.ts';
+
+/** What can happen to the compiler's input. A policy replaces the one of the same kind, namespace and name. */
+export type CompilerEvent =
+  | { readonly kind: 'identity-put'; readonly identity: number; readonly labels: readonly string[] }
+  | { readonly kind: 'identity-delete'; readonly identity: number }
+  | { readonly kind: 'policy-put'; readonly policy: Policy }
+  | { readonly kind: 'policy-delete'; readonly reference: PolicyName };
+
+/** What tells one policy from another. */
+export type PolicyName = Pick<PolicyReference, 'kind' | 'namespace' | 'name'>;
+
+const nameKey = ({ kind, namespace, name }: PolicyName) => `${kind}/${namespace}/${name}`;
+
+const hostEntries: EntryList = [
+  {
+    peer: { kind: 'identity', identity: reservedIdentities.host },
+    protocol: null,
+    ports: null,
+    verdict: 'allow',
+    origins: [allowLocalhost],
+  },
+];
+
+/**
+ * Compiles all policies for every allocated identity, incrementally: an event costs what it touches, and a compiled policy is made when it
+ * is asked for. What `compiled` answers depends only on the identities and policies there are, never on the order they came in.
+ */
+export class PolicyCompiler {
+  readonly #index = new IdentityIndex();
+  readonly #policies = new Map<string, readonly BoundSpec[]>();
+  readonly #specsOfSubjects = new SetMap<Selection, BoundSpec>();
+  readonly #rulesOfPeers = new SetMap<Selection, BoundRule>();
+  readonly #rulesOfPortNames = new SetMap<string, BoundRule>();
+  readonly #compiled = new Map<number, CompiledPolicy>();
+
+  /** Takes one event; returns the identities whose compiled policy may be another now, gone ones included. */
+  apply(event: CompilerEvent): ReadonlySet<number> {
+    const changed = new Set<number>();
+    switch (event.kind) {
+      case 'identity-put':
+        this.#touch(this.#index.put(event.identity, event.labels), changed);
+        changed.add(event.identity);
+        break;
+      case 'identity-delete':
+        this.#touch(this.#index.delete(event.identity), changed);
+        changed.add(event.identity);
+        break;
+      case 'policy-put':
+        this.#remove(event.policy.reference, changed);
+        this.#insert(event.policy, changed);
+        break;
+      case 'policy-delete':
+        this.#remove(event.reference, changed);
+        break;
+    }
+    for (const identity of changed) this.#compiled.delete(identity);
+    return changed;
+  }
+
+  /** Compiled policy of an identity; null when it isn't known. */
+  compiled(identity: number): CompiledPolicy | null {
+    if (!this.#index.has(identity)) return null;
+    const known = this.#compiled.get(identity);
+    if (known !== undefined) return known;
+    const specs = [...this.#index.selectionsOf(identity)].flatMap((selection) => [...(this.#specsOfSubjects.get(selection) ?? [])]);
+    const ingress = compileDirection('ingress', identity, specs);
+    const egress = compileDirection('egress', identity, specs);
+    const policy = { identity, ingress, egress, digest: digestOf(ingress, egress) };
+    this.#compiled.set(identity, policy);
+    return policy;
+  }
+
+  /** All known identities, ascending. */
+  identities(): readonly number[] {
+    return this.#index.identities().sort((a, b) => a - b);
+  }
+
+  /** Identities that a policy selects now, ascending; none for an unknown policy. */
+  subjectsOf(name: PolicyName): readonly number[] {
+    const subjects = new Set<number>();
+    for (const spec of this.#policies.get(nameKey(name)) ?? []) this.#addSubjects(spec.subjects, subjects);
+    return [...subjects].sort((a, b) => a - b);
+  }
+
+  #insert(policy: Policy, changed: Set<number>): void {
+    const specs = bindPolicy(policy, this.#index);
+    this.#policies.set(nameKey(policy.reference), specs);
+    for (const spec of specs) {
+      this.#specsOfSubjects.add(spec.subjects, spec);
+      for (const rule of spec.rules) {
+        for (const selection of rule.selections) this.#rulesOfPeers.add(selection, rule);
+        for (const name of rule.watchedNames) this.#rulesOfPortNames.add(name, rule);
+      }
+      this.#addSubjects(spec.subjects, changed);
+    }
+  }
+
+  #remove(name: PolicyName, changed: Set<number>): void {
+    const key = nameKey(name);
+    for (const spec of this.#policies.get(key) ?? []) {
+      this.#addSubjects(spec.subjects, changed);
+      this.#specsOfSubjects.delete(spec.subjects, spec);
+      for (const rule of spec.rules) {
+        for (const selection of rule.selections) this.#rulesOfPeers.delete(selection, rule);
+        for (const portName of rule.watchedNames) this.#rulesOfPortNames.delete(portName, rule);
+      }
+      spec.release();
+    }
+    this.#policies.delete(key);
+  }
+
+  /** Finds whose policy names an identity that came or went. */
+  #touch({ selections, portNames }: IdentityChange, changed: Set<number>): void {
+    const subjects = new Set<Selection>();
+    const touch = (rule: BoundRule) => {
+      rule.forget();
+      subjects.add(rule.spec.subjects);
+    };
+    for (const selection of selections) this.#rulesOfPeers.get(selection)?.forEach(touch);
+    for (const name of portNames) this.#rulesOfPortNames.get(name)?.forEach(touch);
+    for (const selection of subjects) this.#addSubjects(selection, changed);
+  }
+
+  /** Subjects are allocated identities: a selector that also fits a reserved one doesn't make it a subject. */
+  #addSubjects({ members }: Selection, to: Set<number>): void {
+    for (const identity of members) if (this.#index.has(identity)) to.add(identity);
+  }
+}
+
+function compileDirection(direction: Direction, subject: number, specs: readonly BoundSpec[]): CompiledDirection {
+  const isolating = specs.filter(({ isolates }) => isolates[direction]).map(({ policy }) => policy);
+  const isolatedBy = [...new Set(isolating)].sort(comparePolicies);
+  const isolated = isolatedBy.length > 0;
+  const lists = specs.flatMap(({ rules }) => rules.filter((rule) => rule.direction === direction).map((rule) => rule.entriesFor(subject)));
+  // Only an isolated subject needs the exception for its own node: to all others everything is allowed already.
+  const entries = mergeEntries(direction === 'ingress' && isolated ? [hostEntries, ...lists] : lists);
+  return { isolated, isolatedBy, entries };
+}

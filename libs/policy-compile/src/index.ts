@@ -1,0 +1,2 @@
+export { compilePolicies } from './compile.ts';
+export { type CompilerEvent, PolicyCompiler, type PolicyName } from './compiler.ts';
