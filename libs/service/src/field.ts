@@ -114,5 +114,12 @@ function list<T>(
   );
 }
 
+/** A whole number of any size, not negative; null where it is optional and absent. */
+function bigint<T extends bigint | null = bigint>(options: FieldOptions<T>): Field<T | bigint> {
+  return fieldOf<T | bigint>(options, '<number>', (value) =>
+    /^\d{1,20}$/.test(value) ? { value: BigInt(value) } : { expected: 'a whole number' },
+  );
+}
+
 /** The kinds of configuration fields. */
-export const field = { integer, text, path, choice, flag, hostPort, url, list };
+export const field = { bigint, integer, text, path, choice, flag, hostPort, url, list };

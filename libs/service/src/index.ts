@@ -1,3 +1,4 @@
+export { orAbort } from './abort.ts';
 export {
   type ConfigOf,
   type ConfigReading,

@@ -31,6 +31,7 @@ export const controlPlaneFields = {
   listenUnix: field.path<string | null>({ help: 'gRPC on a unix socket, too', default: null }),
   redis: field.url({ help: 'durable state', protocols: ['redis:', 'rediss:'] }),
   nats: field.url({ help: 'state streams', protocols: ['nats:', 'tls:'] }),
+  acceptEmpty: field.bigint<bigint | null>({ help: 'incarnation whose rows are given up, where Redis has lost them', default: null }),
   ...serviceFields,
 };
 

@@ -5,7 +5,7 @@ import { type Bucket, bucketOfStream, compareBuckets, formatBucket, streamOf, su
 
 /** Opens JetStream's management API; throws when JetStream is off or not up yet. */
 export function openJetStream(connection: NatsConnection): Promise<JetStreamManager> {
-  return jetstreamManager(connection, { timeout: 5000 });
+  return jetstreamManager(connection, { timeout: 2000 });
 }
 
 /** All buckets of the kind, oldest first. */

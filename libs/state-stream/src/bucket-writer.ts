@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import type { Revision } from '@myelin/contracts/types';
 import { type JetStreamClient, type JetStreamManager, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Bucket, streamOf, subjectOf } from './bucket.ts';
 import { lastSequenceOf } from './bucket-store.ts';
 import { decodeEntry, type Entry, encodeEntry, mayReplace } from './entry.ts';
 import { encodeKey, endMarkerKey } from './key.ts';
+import { compareRevisions } from './revision.ts';
 
 /** One value to be written. `key` is the row's own; an end marker has none. */
 export interface Write {
@@ -16,7 +18,7 @@ export interface Write {
 export type WriteOutcome = { readonly outcome: 'written' } | { readonly outcome: 'unsure'; readonly reason: Error };
 
 /** How long an acknowledgement may take before a batch counts as unsure. */
-const acknowledgeWithinMs = 3000;
+const acknowledgeWithinMs = 2000;
 
 /**
  * Writes one bucket, each value on condition that nobody else has written anything to the bucket meanwhile (design C2: the condition is on the
@@ -87,6 +89,15 @@ export class BucketWriter {
     const subject = subjectOf(this.bucket, isEndMarker ? endMarkerKey : encodeKey(key));
     const message = await this.#manager.streams.getMessage(streamOf(this.bucket), { last_by_subj: subject });
     return message === null ? null : decodeEntry(message.data);
+  }
+
+  /** Purges a key's tombstone up to a revision, and nothing that has come after it. Where there is none, that is success. */
+  async purgeTombstone(key: string, upTo: Revision): Promise<void> {
+    const filter = subjectOf(this.bucket, encodeKey(key));
+    const message = await this.#manager.streams.getMessage(streamOf(this.bucket), { last_by_subj: filter });
+    const entry = message === null ? null : decodeEntry(message.data);
+    if (message === null || entry?.type !== 'tombstone' || compareRevisions(entry.revision, upTo) > 0) return;
+    await this.#manager.streams.purge(streamOf(this.bucket), { filter, seq: message.seq + 1 });
   }
 
   #subject(key: string, entry: Entry): string {

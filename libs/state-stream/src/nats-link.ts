@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Component, Condition, Log, Readiness } from '@myelin/service';
+import { type Component, type Condition, type Log, orAbort, type Readiness } from '@myelin/service';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 
@@ -20,29 +20,27 @@ export class NatsLink implements Component {
   readonly #options: NatsLinkOptions;
   readonly #condition: Condition;
   readonly #stopping = new AbortController();
-  readonly #connected = Promise.withResolvers<NatsConnection>();
+  #connected = Promise.withResolvers<NatsConnection>();
   #connection: NatsConnection | null = null;
   #connecting: Promise<void> | null = null;
 
   constructor(options: NatsLinkOptions) {
     this.#options = options;
     this.#condition = options.readiness.condition('nats', `not connected to ${options.url} yet`);
-    this.#connected.promise.catch(() => {});
   }
 
   start(): void {
     this.#connecting = this.#connect();
   }
 
-  /** Resolves once connected for the first time; rejects when stopped before. The connection itself reconnects for ever. */
-  connection(): Promise<NatsConnection> {
-    return this.#connected.promise;
+  /** Resolves while connected, else as soon as it is (again); rejects when `signal` aborts before. It is one connection, which reconnects for ever. */
+  connection(signal: AbortSignal): Promise<NatsConnection> {
+    return orAbort(this.#connected.promise, signal);
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#connecting;
-    this.#connected.reject(new Error('stopped before NATS was reached'));
     await this.#connection?.close();
   }
 
@@ -80,9 +78,11 @@ export class NatsLink implements Component {
     for await (const { type } of connection.status()) {
       if (type === 'disconnect') {
         this.#condition.missing(`lost the connection to ${url}`);
+        this.#connected = Promise.withResolvers();
         log.warn({ nats: url }, 'lost the connection to NATS');
       } else if (type === 'reconnect') {
         this.#condition.ready();
+        this.#connected.resolve(connection);
         log.info({ nats: url }, 'connected to NATS again');
       }
     }

@@ -121,7 +121,7 @@ export class StreamConsumer<Row> implements Component {
     const watch = this.#lookForBuckets();
     while (!this.#stopped) {
       try {
-        const connection = await link.connection();
+        const connection = await link.connection(this.#stopping.signal);
         subscription ??= this.#listenForBuckets(connection);
         const manager = await openJetStream(connection);
         const bucket = await this.#newest(manager);
@@ -277,7 +277,7 @@ export class StreamConsumer<Row> implements Component {
       if (this.#stopped) return;
       this.#forgetTombstones(Date.now());
       try {
-        const connection = await this.#options.link.connection();
+        const connection = await this.#options.link.connection(this.#stopping.signal);
         const bucket = await this.#newest(await openJetStream(connection));
         if (bucket !== null) this.#follow(bucket);
       } catch {

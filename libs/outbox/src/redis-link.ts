@@ -1,0 +1,109 @@
+import { type Component, type Condition, type Log, MyelinError, orAbort, type Readiness } from '@myelin/service';
+import { Redis, type RedisOptions } from 'ioredis';
+
+/** How to reach Redis. */
+export interface RedisLinkOptions {
+  /** redis://host:port */
+  readonly url: string;
+  readonly log: Log;
+  /** Gets the condition `redis`. */
+  readonly readiness: Readiness;
+}
+
+/** Commands fail at once while Redis is away: whoever asked decides whether to ask again. */
+const options = {
+  lazyConnect: true,
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  connectTimeout: 2000,
+  retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
+} satisfies RedisOptions;
+const answerWithinMs = 5000;
+
+/** A connection to the one Redis that holds durable state: made in the background, kept over every break. */
+export class RedisLink implements Component {
+  readonly name = 'Redis';
+  readonly #options: RedisLinkOptions;
+  readonly #condition: Condition;
+  readonly #redis: Redis;
+  readonly #blocking = new Set<Redis>();
+  #connected = Promise.withResolvers<void>();
+
+  constructor(linkOptions: RedisLinkOptions) {
+    this.#options = linkOptions;
+    this.#condition = linkOptions.readiness.condition('redis', `not connected to ${linkOptions.url} yet`);
+    this.#redis = new Redis(linkOptions.url, { ...options, commandTimeout: answerWithinMs });
+    this.#redis.on('ready', () => void this.#onReady());
+    this.#redis.on('close', () => {
+      this.#condition.missing(`no connection to ${linkOptions.url}`);
+      this.#connected = Promise.withResolvers();
+    });
+    // Without a listener ioredis writes to the console itself; the reason is in readiness.
+    this.#redis.on('error', (error: Error) => this.#condition.missing(`no connection to ${linkOptions.url}: ${error.message}`));
+  }
+
+  start(): void {
+    this.#redis.connect().catch(() => {});
+  }
+
+  async stop(): Promise<void> {
+    for (const connection of this.#blocking) connection.disconnect();
+    this.#redis.disconnect();
+  }
+
+  /** Resolves while connected, else as soon as it is; rejects when `signal` aborts before. */
+  connected(signal: AbortSignal): Promise<void> {
+    return orAbort(this.#redis.status === 'ready' ? Promise.resolve() : this.#connected.promise, signal);
+  }
+
+  /** Runs commands; throws `unavailable` when Redis is away or does not answer in time (then nobody knows whether they were carried out). */
+  async run<T>(act: (redis: Redis) => Promise<T>): Promise<T> {
+    try {
+      return await act(this.#redis);
+    } catch (cause) {
+      if (cause instanceof Error && cause.name === 'ReplyError') throw cause;
+      throw new MyelinError('unavailable', `Redis at ${this.#options.url} can't be reached: is it running? (${(cause as Error).message})`, {
+        cause,
+      });
+    }
+  }
+
+  /** A further connection, for commands that block. Throws `unavailable` when Redis is away. Close it with `disconnect()`. */
+  async openBlocking(): Promise<Redis> {
+    const connection = new Redis(this.#options.url, options);
+    connection.on('error', () => {});
+    connection.on('end', () => this.#blocking.delete(connection));
+    this.#blocking.add(connection);
+    try {
+      await connection.connect();
+      return connection;
+    } catch (cause) {
+      connection.disconnect();
+      throw new MyelinError('unavailable', `Redis at ${this.#options.url} can't be reached: is it running? (${(cause as Error).message})`, {
+        cause,
+      });
+    }
+  }
+
+  async #onReady(): Promise<void> {
+    this.#connected.resolve();
+    this.#condition.ready();
+    const { log, url } = this.#options;
+    try {
+      const [, onOff] = (await this.#redis.config('GET', 'appendonly')) as string[];
+      const [, sync] = (await this.#redis.config('GET', 'appendfsync')) as string[];
+      if (onOff === 'yes' && sync === 'always') log.info({ redis: url }, 'connected to Redis');
+      else
+        log.warn(
+          { redis: url, appendonly: onOff, appendfsync: sync },
+          'Redis may lose what it has acknowledged: set appendonly yes and appendfsync always',
+        );
+    } catch (error) {
+      log.warn(
+        { redis: url, reason: (error as Error).message },
+        "can't tell whether Redis writes through: it needs appendonly yes and appendfsync always",
+      );
+    }
+  }
+}

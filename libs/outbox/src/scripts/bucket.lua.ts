@@ -1,0 +1,81 @@
+/** ARGV: kind. Answers {'ok', number of the bucket ('0': none yet), sequence that its stream has reached at least}. */
+export const bucketState = /* lua */ `
+local state = redis.call('HMGET', stream_key(ARGV[2], 'bucket'), 'number', 'sequence')
+return {'ok', state[1] or '0', state[2] or '0'}
+`;
+
+/**
+ * Begins the next bucket of a kind: raises n, queues every row by revision, then an end marker that holds only there (C2).
+ * Invariants: whoever believes in another number changes nothing. What waited in the outbox is replaced by the rows as they are now. A row of
+ * an earlier incarnation gets a revision of this one.
+ * ARGV: kind, number that the caller believes in, number that the new one must exceed as well. Answers {'ok', new number} or {'number', actual one}.
+ */
+export const raiseBucket = /* lua */ `
+local kind, believed, beyond = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local state = stream_key(kind, 'bucket')
+local actual = redis.call('HGET', state, 'number') or '0'
+if actual ~= believed then return {'number', actual} end
+
+local all = redis.call('HGETALL', stream_key(kind, 'rows'))
+local sorted = {}
+for i = 1, #all, 2 do
+  local row = parse_record(all[i + 1])
+  row.key, row.old = all[i], row.incarnation ~= incarnation
+  sorted[#sorted + 1] = row
+end
+table.sort(sorted, function(a, b)
+  if a.old ~= b.old then return b.old end
+  return a.counter < b.counter
+end)
+
+local number = string.format('%.0f', math.max(tonumber(actual), beyond) + 1)
+redis.call('HSET', state, 'number', number, 'sequence', '0')
+redis.call('XTRIM', stream_key(kind, 'outbox'), 'MAXLEN', 0)
+for _, row in ipairs(sorted) do
+  local revision = row.revision
+  if row.old then revision = incarnation .. ' ' .. next_counter(kind) end
+  announce(kind, row.key, revision .. (row.present and ' + ' or ' - ') .. row.payload)
+end
+local bucket = kind .. '_' .. incarnation .. '_' .. number
+redis.call('XADD', stream_key(kind, 'outbox'), '*', 'end', bucket, 'record', current_revision(kind))
+return {'ok', number}
+`;
+
+/**
+ * Takes published entries out of the outbox. Invariant: idempotent, and without effect once the bucket has changed.
+ * ARGV: kind, bucket number, id of the last published entry, sequence of the stream after it. Answers {'ok'} or {'number', actual one}.
+ */
+export const acknowledge = /* lua */ `
+local kind, number, id, sequence = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local state = stream_key(kind, 'bucket')
+local actual = redis.call('HGET', state, 'number') or '0'
+if actual ~= number then return {'number', actual} end
+local ms, order = string.match(id, '^(%d+)-(%d+)$')
+redis.call('XTRIM', stream_key(kind, 'outbox'), 'MINID', ms .. '-' .. string.format('%.0f', tonumber(order) + 1))
+if tonumber(sequence) > tonumber(redis.call('HGET', state, 'sequence') or '0') then redis.call('HSET', state, 'sequence', sequence) end
+return {'ok'}
+`;
+
+/** ARGV: kind, greatest age in ms, greatest count. Answers {'ok', key, record…}: tombstones that are older. */
+export const expiredTombstones = /* lua */ `
+local answer = {'ok'}
+local before, count = tonumber(now_ms()) - tonumber(ARGV[3]), tonumber(ARGV[4])
+local all = redis.call('HGETALL', stream_key(ARGV[2], 'rows'))
+for i = 1, #all, 2 do
+  local row = parse_record(all[i + 1])
+  if not row.present and tonumber(row.payload) <= before and #answer < 2 * count then
+    answer[#answer + 1] = all[i]
+    answer[#answer + 1] = all[i + 1]
+  end
+end
+return answer
+`;
+
+/** Forgets tombstones that no bucket holds any more; a key that has changed since stays. ARGV: kind, key, record… Answers {'ok'}. */
+export const forgetTombstones = /* lua */ `
+local rows = stream_key(ARGV[2], 'rows')
+for i = 3, #ARGV, 2 do
+  if redis.call('HGET', rows, ARGV[i]) == ARGV[i + 1] then redis.call('HDEL', rows, ARGV[i]) end
+end
+return {'ok'}
+`;
