@@ -10,6 +10,7 @@ enum {
 	FLOW_WAYS = 8,
 	FLOW_BUCKETS_V4 = 32768, /* defaults; the loader may choose any power of two up to 2^24, and sets `flow_mask4`, `flow_mask6` to it less one */
 	FLOW_BUCKETS_V6 = 8192,
+	FLOW_SEEDS = 6,
 	FLOW_OWNERS = 4096, /* endpoint slots; 0: flows of no endpoint */
 };
 

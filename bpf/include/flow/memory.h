@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Words that other processors read and write at the same time. */
+#pragma once
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "config.h"
+
+/* Keys of any family, seen as 64-bit words. */
+typedef __u64 __attribute__((may_alias)) flow_word;
+
+/* One load, one store: neither split, repeated nor moved across another of these by the compiler. */
+#define FLOW_LOAD(place) (*(const volatile typeof(place) *)&(place))
+#define FLOW_STORE(place, value) (*(volatile typeof(place) *)&(place) = (value))
+
+/* Loads before it come before loads after it, stores likewise. Costs nothing where the processor keeps that order by itself; else a locked addition on the stack (BPF has no fence before 6.15). */
+static __always_inline void flow_fence(void)
+{
+	barrier();
+	if (flow_weakly_ordered) {
+		volatile __u64 mine = 0;
+
+		__sync_fetch_and_add(&mine, 1);
+	}
+	barrier();
+}

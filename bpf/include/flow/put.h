@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Putting one entry into one of its two buckets. README: invariants 3 to 5. */
+#pragma once
+
+#include "visit.h"
+
+static __always_inline int flow_visit_at(__u32 index, __u8 tasks, struct flow_visit *visit, flow_word *key, struct flow_ended *ended, const int words)
+{
+	visit->index = index;
+	visit->tasks = tasks;
+	if (words == FLOW_WORDS4)
+		return flow_visit4(visit, (struct flow_key4 *)key, (struct flow_ended4 *)ended);
+	return flow_visit6(visit, (struct flow_key6 *)key, (struct flow_ended6 *)ended);
+}
+
+/* A guest that gave way to our entry is no longer one of its home bucket's. */
+static __always_inline void flow_dismiss_ended(struct flow_visit *visit, struct flow_ended *ended, const int words)
+{
+	flow_word *key = (flow_word *)(ended + 1);
+
+	if (ended->action.class != FLOW_EMPTY && ended->action.flags & FLOW_GUEST)
+		flow_visit_at(flow_home(flow_hash(key, words), flow_mask(words)), FLOW_DISMISS_GUEST, visit, key, ended, words);
+}
+
+/* If both buckets have the key, home wins, and gets what the guest had. */
+static __always_inline void flow_settle_duplicate(struct flow_visit *visit, flow_word *key, struct flow_ended *ended, const int words)
+{
+	struct flow_work *work = flow_work();
+
+	if (!work)
+		return;
+	work->guest.hash = visit->hash;
+	work->guest.version = 0;
+	if (flow_visit_at(flow_second(visit->hash, flow_mask(words)), FLOW_REMOVE, &work->guest, key, ended, words) == FLOW_REMOVED)
+		flow_visit_at(flow_home(visit->hash, flow_mask(words)), FLOW_LIFT | FLOW_DISMISS_GUEST, &work->guest, key, ended, words);
+}
+
+/* The home bucket is full and expects our entry as a guest elsewhere. */
+static __always_inline int flow_put_second(struct flow_visit *visit, flow_word *key, struct flow_ended *ended, const int words)
+{
+	__u32 home = flow_home(visit->hash, flow_mask(words));
+	int outcome;
+
+	visit->action.flags |= FLOW_GUEST;
+	outcome = flow_visit_at(flow_second(visit->hash, flow_mask(words)), FLOW_UPDATE | FLOW_PLACE, visit, key, ended, words);
+	if (outcome != FLOW_PLACED) {
+		flow_visit_at(home, FLOW_DISMISS_GUEST, visit, key, ended, words);
+		return outcome;
+	}
+	flow_dismiss_ended(visit, ended, words);
+	if (!FLOW_WITHOUT(FLOW_FAULT_POST_CHECK) && flow_visit_at(home, 0, visit, key, ended, words) == FLOW_PRESENT)
+		flow_settle_duplicate(visit, key, ended, words);
+	return outcome;
+}
+
+/* Some entries at home here lie in their second buckets: ours may be there. */
+static __always_inline int flow_put_with_guests(struct flow_visit *visit, flow_word *key, struct flow_ended *ended, const int words)
+{
+	int outcome = flow_visit_at(flow_second(visit->hash, flow_mask(words)), FLOW_UPDATE, visit, key, ended, words);
+
+	if (outcome != FLOW_ABSENT)
+		return outcome;
+	outcome = flow_visit_at(flow_home(visit->hash, flow_mask(words)), FLOW_UPDATE | FLOW_PLACE | FLOW_EXPECT_GUEST, visit, key, ended, words);
+	if (outcome == FLOW_NO_WAY)
+		return flow_put_second(visit, key, ended, words);
+	if (outcome == FLOW_PLACED) {
+		flow_dismiss_ended(visit, ended, words);
+		if (!FLOW_WITHOUT(FLOW_FAULT_POST_CHECK))
+			flow_settle_duplicate(visit, key, ended, words);
+	}
+	return outcome;
+}
+
+/* FLOW_UPDATED, FLOW_PLACED, FLOW_RENEWED; else refused. */
+static __always_inline int flow_put(struct flow_visit *visit, flow_word *key, struct flow_ended *ended, const int words)
+{
+	int outcome;
+
+	visit->hash = flow_hash(key, words);
+	visit->action.flags &= ~FLOW_GUEST;
+	ended->action.class = FLOW_EMPTY;
+	outcome = flow_visit_at(flow_home(visit->hash, flow_mask(words)), FLOW_UPDATE | FLOW_PLACE | FLOW_UNLESS_GUESTS | FLOW_EXPECT_GUEST, visit, key, ended, words);
+	if (outcome == FLOW_ELSEWHERE)
+		return flow_put_with_guests(visit, key, ended, words);
+	if (outcome == FLOW_NO_WAY)
+		return flow_put_second(visit, key, ended, words);
+	if (outcome == FLOW_PLACED)
+		flow_dismiss_ended(visit, ended, words);
+	return outcome;
+}
+
+__noinline int flow_put4(struct flow_visit *visit, struct flow_key4 *key, struct flow_ended4 *ended)
+{
+	if (!visit || !key || !ended)
+		return FLOW_NO_WAY;
+	return flow_put(visit, (flow_word *)key, &ended->entry, FLOW_WORDS4);
+}
+
+__noinline int flow_put6(struct flow_visit *visit, struct flow_key6 *key, struct flow_ended6 *ended)
+{
+	if (!visit || !key || !ended)
+		return FLOW_NO_WAY;
+	return flow_put(visit, (flow_word *)key, &ended->entry, FLOW_WORDS6);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* One visit to one bucket under its lock. Insertions are made of these (put.h); no visit holds two locks. */
+#pragma once
+
+#include "choose.h"
+
+enum flow_task {
+	FLOW_UPDATE = 1, /* decide an existing entry anew */
+	FLOW_PLACE = 2, /* else take a way for a new one */
+	FLOW_UNLESS_GUESTS = 4, /* but not while some entries of this bucket are elsewhere: ours may be */
+	FLOW_EXPECT_GUEST = 8, /* and if there is no way, count it here: it goes to its second bucket */
+	FLOW_DISMISS_GUEST = 16, /* one less */
+	FLOW_REMOVE = 32,
+	FLOW_LIFT = 64, /* an existing entry gets what `flow_visit` has more: class, flags, counts */
+};
+
+enum flow_outcome {
+	FLOW_ABSENT = 0,
+	FLOW_PRESENT = 1, /* and left alone */
+	FLOW_UPDATED = 2, /* was alive and goes on */
+	FLOW_PLACED = 3,
+	FLOW_RENEWED = 8, /* there, but a new flow begins */
+	FLOW_REMOVED = 4,
+	FLOW_NO_WAY = 5,
+	FLOW_ELSEWHERE = 6, /* perhaps */
+	FLOW_TOO_MANY = 7, /* there, but what it should become exceeds its owner's share */
+};
+
+struct flow_visit {
+	__u64 hash;
+	__u64 packet; /* what to count: packets << FLOW_PACKETS_SHIFT + bytes. After FLOW_REMOVE: what the entry had counted */
+	struct flow_action action; /* in: wanted; out: the entry's */
+	__u32 ingress_origin;
+	__u32 now;
+	__u32 index; /* of the bucket */
+	__u32 version; /* out. In, for FLOW_REMOVE: only this version; 0: any */
+	__u16 guests; /* out: how many, before a dismissal */
+	__u8 tasks; /* enum flow_task */
+	__u8 pad;
+};
+
+/* Memory for the slow path: its structs and those of programs that call it don't fit into 512 bytes of stack together. tc programs of one processor never interrupt each other. */
+struct flow_work {
+	struct flow_visit original;
+	struct flow_visit reply;
+	struct flow_visit guest;
+	__u64 reverse[FLOW_WORDS6];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow_work);
+} flow_works SEC(".maps");
+
+static __always_inline struct flow_work *flow_work(void)
+{
+	__u32 index = 0;
+
+	return bpf_map_lookup_elem(&flow_works, &index);
+}
+
+enum {
+	FLOW_LASTING_FLAGS = FLOW_ANSWERED | FLOW_FINISHED | FLOW_OTHER_FINISHED,
+};
+
+/* Does a decision about this entry begin a new flow? Then the old one has ended. */
+static __always_inline bool flow_begins_anew(const struct flow_state *state, const struct flow_visit *visit)
+{
+	__u8 old = state->action.class, new = visit->action.class;
+
+	if (!flow_is_alive(visit->now, state->last_seen, old))
+		return true;
+	if (old == FLOW_NEGATIVE || new == FLOW_NEGATIVE)
+		return old != new;
+	return old == FLOW_CLOSING || (state->action.flags ^ visit->action.flags) & FLOW_REPLY;
+}
+
+static __always_inline void flow_rewrite_entry(struct flow_bucket *bucket, __u32 way, struct flow_visit *visit, const int words)
+{
+	struct flow_state *state = flow_state(bucket, way, words);
+
+	flow_begin_write(state);
+	flow_store_action(state, &visit->action);
+	FLOW_STORE(*flow_ingress_origin(bucket, way, words), visit->ingress_origin);
+	FLOW_STORE(state->last_seen, visit->now);
+	flow_end_write(state);
+	visit->version = state->version;
+}
+
+/* A flow that is alive keeps its class (it never falls), its history and its counts. */
+static __always_inline enum flow_outcome flow_update(struct flow_bucket *bucket, __u32 way, struct flow_visit *visit, struct flow_shares *shares, struct flow_ended *ended, const int words)
+{
+	struct flow_state *state = flow_state(bucket, way, words);
+	__u16 zone = flow_zone(flow_state_key(state), words);
+	__u32 from = flow_charged_to(&state->action, zone);
+	bool anew = flow_begins_anew(state, visit);
+	__u64 counter;
+
+	visit->action.flags |= state->action.flags & FLOW_GUEST;
+	if (!anew) {
+		visit->action.flags |= state->action.flags & FLOW_LASTING_FLAGS;
+		if (visit->action.class < state->action.class)
+			visit->action.class = state->action.class;
+		if (!flow_recharge(shares, from, flow_charged_to(&visit->action, zone)))
+			return FLOW_TOO_MANY;
+		flow_rewrite_entry(bucket, way, visit, words);
+		__sync_fetch_and_add(&state->counter, visit->packet);
+		return FLOW_UPDATED;
+	}
+	if (!flow_recharge(shares, from, flow_charged_to(&visit->action, zone)))
+		return FLOW_TOO_MANY;
+	counter = __sync_lock_test_and_set(&state->counter, visit->packet);
+	flow_note_end(ended, bucket, way, counter, words);
+	flow_rewrite_entry(bucket, way, visit, words);
+	return FLOW_RENEWED;
+}
+
+static __always_inline enum flow_outcome flow_place(struct flow_bucket *bucket, const flow_word *key, struct flow_visit *visit, struct flow_shares *shares, struct flow_ended *ended, const int words)
+{
+	__u16 zone = flow_zone(key, words);
+	struct flow_choice choice = { .now = visit->now, .class = visit->action.class };
+	__u32 to = flow_charged_to(&visit->action, zone), from = FLOW_UNCOUNTED, way;
+	struct flow_state *state;
+	__u64 counter;
+
+	choice.owner = visit->action.flags & FLOW_TARGET_OWNS ? visit->action.target : zone;
+	choice.used_up = flow_share_is_used_up(shares, to) ? ~0ULL : 0;
+	way = flow_choose(bucket, flow_preferred_way(visit->hash), &choice, words);
+	if (way == FLOW_WAYS)
+		return FLOW_NO_WAY;
+	state = flow_state(bucket, way, words);
+	if (state->action.class != FLOW_EMPTY)
+		from = flow_charged_to(&state->action, flow_zone(flow_state_key(state), words));
+	if (!flow_recharge(shares, from, to))
+		return FLOW_NO_WAY;
+	flow_begin_write(state);
+	counter = __sync_lock_test_and_set(&state->counter, visit->packet);
+	flow_note_end(ended, bucket, way, counter, words);
+	flow_copy_words(flow_state_key(state), key, words);
+	flow_store_action(state, &visit->action);
+	FLOW_STORE(*flow_ingress_origin(bucket, way, words), visit->ingress_origin);
+	FLOW_STORE(state->last_seen, visit->now);
+	flow_set_tag(bucket, way, flow_tag(visit->hash), words);
+	flow_end_write(state);
+	visit->version = state->version;
+	return FLOW_PLACED;
+}
+
+static __always_inline enum flow_outcome flow_lift(struct flow_bucket *bucket, __u32 way, struct flow_visit *visit, struct flow_shares *shares, const int words)
+{
+	struct flow_state *state = flow_state(bucket, way, words);
+	__u16 zone = flow_zone(flow_state_key(state), words);
+	__u32 from = flow_charged_to(&state->action, zone);
+	struct flow_action action = state->action;
+
+	if (action.class < visit->action.class)
+		action.class = visit->action.class;
+	if (!flow_recharge(shares, from, flow_charged_to(&action, zone)))
+		action.class = state->action.class;
+	action.flags |= visit->action.flags & FLOW_LASTING_FLAGS;
+	flow_begin_write(state);
+	flow_store_action(state, &action);
+	flow_end_write(state);
+	__sync_fetch_and_add(&state->counter, visit->packet);
+	return FLOW_UPDATED;
+}
+
+static __always_inline enum flow_outcome flow_visit_entry(struct flow_bucket *bucket, __u32 way, struct flow_visit *visit, struct flow_shares *shares, struct flow_ended *ended, const int words)
+{
+	struct flow_state *state = flow_state(bucket, way, words);
+
+	if (visit->tasks & FLOW_UPDATE)
+		return flow_update(bucket, way, visit, shares, ended, words);
+	if (visit->tasks & FLOW_LIFT)
+		return flow_lift(bucket, way, visit, shares, words);
+	if (visit->tasks & FLOW_REMOVE && (!visit->version || visit->version == state->version)) {
+		visit->action = state->action;
+		visit->packet = flow_clear(bucket, way, shares, words);
+		return FLOW_REMOVED;
+	}
+	return FLOW_PRESENT;
+}
+
+/* 65535 sticks: from then on both buckets are always looked at. */
+static __always_inline void flow_count_guest(struct flow_bucket *bucket, __s32 difference)
+{
+	if (bucket->guests != 65535)
+		FLOW_STORE(bucket->guests, bucket->guests + difference);
+}
+
+static __always_inline enum flow_outcome flow_visit(struct flow_visit *visit, const flow_word *key, struct flow_ended *ended, const int words)
+{
+	struct flow_bucket *bucket = flow_bucket(visit->index, words);
+	struct flow_shares *shares = flow_shares_of_node();
+	enum flow_outcome outcome = FLOW_ABSENT;
+	__u32 way;
+
+	if (!bucket || !shares)
+		return FLOW_NO_WAY;
+	flow_lock(bucket);
+	way = flow_way_of(bucket, key, flow_tag(visit->hash), words);
+	visit->guests = bucket->guests;
+	if (way != FLOW_WAYS)
+		outcome = flow_visit_entry(bucket, way, visit, shares, ended, words);
+	else if (visit->tasks & FLOW_UNLESS_GUESTS && bucket->guests)
+		outcome = FLOW_ELSEWHERE;
+	else if (visit->tasks & FLOW_PLACE)
+		outcome = flow_place(bucket, key, visit, shares, ended, words);
+	if (outcome == FLOW_NO_WAY && visit->tasks & FLOW_EXPECT_GUEST)
+		flow_count_guest(bucket, 1);
+	if (visit->tasks & FLOW_DISMISS_GUEST)
+		flow_count_guest(bucket, -1);
+	bucket->layout = FLOW_LAYOUT;
+	flow_unlock(bucket);
+	return outcome;
+}
+
+__noinline int flow_visit4(struct flow_visit *visit, struct flow_key4 *key, struct flow_ended4 *ended)
+{
+	if (!visit || !key || !ended)
+		return FLOW_NO_WAY;
+	return flow_visit(visit, (const flow_word *)key, &ended->entry, FLOW_WORDS4);
+}
+
+__noinline int flow_visit6(struct flow_visit *visit, struct flow_key6 *key, struct flow_ended6 *ended)
+{
+	if (!visit || !key || !ended)
+		return FLOW_NO_WAY;
+	return flow_visit(visit, (const flow_word *)key, &ended->entry, FLOW_WORDS6);
+}
