@@ -1,6 +1,6 @@
 import { address } from '@myelin/address';
 import { describe, expect, it } from 'vitest';
-import { createPair, type Link, openHostSide, openPodSide, podSysctls, refuseInterfaceName, refuseWord } from './link-commands.ts';
+import { createPair, type Link, openHostSide, openPodSide, podSwitchesOff, refuseInterfaceName, refuseWord } from './link-commands.ts';
 
 const link: Link = {
   hostInterface: 'my0123456789',
@@ -35,8 +35,8 @@ describe('link commands', () => {
   it('leave IPv6 alone in a pod that has none', () => {
     const only4 = { ...link, addresses: link.addresses.slice(0, 1) };
     expect(openPodSide(only4).join('\n')).not.toContain('fe80');
-    expect(podSysctls(only4).size).toBe(0);
-    expect([...podSysctls(link).keys()]).toContain('/proc/sys/net/ipv6/conf/eth0/accept_ra');
+    expect(podSwitchesOff(only4)).toEqual([]);
+    expect(podSwitchesOff(link)).toContain('/proc/sys/net/ipv6/conf/eth0/accept_ra');
   });
 });
 

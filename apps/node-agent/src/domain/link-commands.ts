@@ -35,7 +35,6 @@ export function createPair({ hostInterface, podInterface, netns, podMac, nodeMac
     `link add name ${hostInterface} address ${nodeMac} mtu ${mtu} type veth peer name ${podInterface} address ${podMac} mtu ${mtu} netns ${netns}`,
     // Without a link-local address of its own this side stays silent: the BPF program speaks for the gateway.
     `link set dev ${hostInterface} addrgenmode none`,
-    `link show dev ${hostInterface}`,
   ];
 }
 
@@ -72,13 +71,10 @@ export function openPodSide({ podInterface, nodeMac, addresses }: Link): readonl
   ];
 }
 
-/** Files of the pod's namespace and what stands in them before its interface goes up. */
-export function podSysctls({ podInterface, addresses }: Link): ReadonlyMap<string, string> {
-  if (!addresses.some(({ family }) => family === 6)) return new Map();
-  return new Map([
-    [`/proc/sys/net/ipv6/conf/${podInterface}/disable_ipv6`, '0'],
-    [`/proc/sys/net/ipv6/conf/${podInterface}/accept_ra`, '0'],
-  ]);
+/** Files of the pod's namespace that say 0 before its interface goes up: IPv6 is on, and router advertisements are not listened to. */
+export function podSwitchesOff({ podInterface, addresses }: Link): readonly string[] {
+  if (!addresses.some(({ family }) => family === 6)) return [];
+  return ['disable_ipv6', 'accept_ra'].map((name) => `/proc/sys/net/ipv6/conf/${podInterface}/${name}`);
 }
 
 /** `ip -batch` lines that take a pair away; routes and neighbours go with it. */

@@ -1,0 +1,68 @@
+import { type BpfMap, perCpuSlots } from '@myelin/bpf-native';
+import { counterCodec, direction, forwardClassNames, sideCounter } from '@myelin/datapath-layout';
+import { indexKey } from './table.ts';
+
+/** What became of packets: `name` is a class of `enum forward_class`, or a drop's reason number. */
+export interface PacketCount {
+  readonly direction: 'ingress' | 'egress' | 'none';
+  readonly packets: bigint;
+  readonly bytes: bigint;
+}
+
+/** All counters of the node since the maps were made, summed over CPUs. Entries at zero are left out. */
+export interface Counters {
+  readonly dropped: readonly (PacketCount & { readonly reason: number })[];
+  readonly forwarded: readonly (PacketCount & { readonly class: string })[];
+  /** Events that programs wanted to send, and how many of them found no room. */
+  readonly eventsSent: bigint;
+  readonly eventsLost: bigint;
+  readonly flowHits: bigint;
+  readonly flowStale: bigint;
+  readonly flowInserts: bigint;
+  readonly decisionHits: bigint;
+  readonly decisionMisses: bigint;
+}
+
+const directions = [
+  [direction.DIRECTION_NONE, 'none'],
+  [direction.DIRECTION_INGRESS, 'ingress'],
+  [direction.DIRECTION_EGRESS, 'egress'],
+] as const;
+const firstReason = 128;
+const perDirection = 256;
+
+/** Reads map `counters`. Its indexes: direction × 256 + class or reason, then a few beyond. */
+export function readCounters(map: BpfMap): Counters {
+  const read = (index: number) => {
+    const sum = { packets: 0n, bytes: 0n };
+    for (const slot of perCpuSlots(map.lookup(indexKey(index))!, counterCodec.size)) {
+      const { packets, bytes } = counterCodec.read(slot);
+      sum.packets += packets;
+      sum.bytes += bytes;
+    }
+    return sum;
+  };
+  const dropped: Counters['dropped'][number][] = [];
+  const forwarded: Counters['forwarded'][number][] = [];
+  for (const [number, name] of directions) {
+    for (const [kind, text] of Object.entries(forwardClassNames)) {
+      const count = read(number * perDirection + Number(kind));
+      if (count.packets > 0n) forwarded.push({ class: text, direction: name, ...count });
+    }
+    for (let reason = firstReason; reason < perDirection; reason++) {
+      const count = read(number * perDirection + reason);
+      if (count.packets > 0n) dropped.push({ reason, direction: name, ...count });
+    }
+  }
+  return {
+    dropped,
+    forwarded,
+    eventsSent: read(sideCounter.COUNTER_EVENTS_SENT).packets,
+    eventsLost: read(sideCounter.COUNTER_EVENTS_LOST).packets,
+    flowHits: read(sideCounter.COUNTER_FLOW_HIT).packets,
+    flowStale: read(sideCounter.COUNTER_FLOW_STALE).packets,
+    flowInserts: read(sideCounter.COUNTER_FLOW_INSERT).packets,
+    decisionHits: read(sideCounter.COUNTER_DECISION_HIT).packets,
+    decisionMisses: read(sideCounter.COUNTER_DECISION_MISS).packets,
+  };
+}

@@ -1,0 +1,15 @@
+export { type AddressChanges, AddressTable, type Peer } from './addresses.ts';
+export { AppliedIdentities } from './applied-identities.ts';
+export { Attachments } from './attachment.ts';
+export { Clock } from './clock.ts';
+export type { Counters, PacketCount } from './counters.ts';
+export { Datapath, type DatapathOptions } from './datapath.ts';
+export { type EndpointEntry, EndpointTable } from './endpoints.ts';
+export { DatapathError, type DatapathErrorCode } from './error.ts';
+export { decodeEvent, EventReader } from './event-reader.ts';
+export type { TableSizes } from './load.ts';
+export { linkedInterfaces, removePins } from './pins.ts';
+export { type PolicyChanges, PolicyTable } from './policies.ts';
+export type { PolicyHead, PolicyImage, PolicyImageEntry } from './policy-image.ts';
+export { type PrefixChanges, type PrefixEntry, PrefixTable } from './prefixes.ts';
+export type { TablePressure } from './table.ts';

@@ -1,0 +1,110 @@
+import { existsSync } from 'node:fs';
+import { arch } from 'node:os';
+import { BpfError, BpfMap, BpfObject, type BpfProgram, type MapDeclaration, mapDifferences } from '@myelin/bpf-native';
+import { flowClass } from '@myelin/datapath-layout';
+import { DatapathError } from './error.ts';
+import { kernelHz, tickShift, ticksOf } from './kernel-ticks.ts';
+import { openBirth } from './layout.ts';
+import { makePinFolders, mapPin } from './pins.ts';
+
+/** Entries of maps, by name, where they shall differ from what the programs declare. For the flow tables: buckets, a power of two. */
+export type TableSizes = Readonly<Record<string, number>>;
+
+/** Maps and programs in the kernel, by name. */
+export interface LoadedDatapath {
+  readonly maps: ReadonlyMap<string, BpfMap>;
+  readonly programs: ReadonlyMap<string, BpfProgram>;
+  /** Whether the maps were there already. */
+  readonly adopted: boolean;
+}
+
+/** Seconds without a packet after which a flow is forgotten (semantics: "Conntrack lifetimes"). */
+const lifetimes: Readonly<Partial<Record<keyof typeof flowClass, number>>> = {
+  FLOW_NEGATIVE: 60,
+  FLOW_CLOSING: 10,
+  FLOW_HALF_OPEN: 60,
+  FLOW_ONE_WAY: 60,
+  FLOW_ESTABLISHED: 60,
+  FLOW_ESTABLISHED_TCP: 8000,
+};
+
+/**
+ * Loads the programs of `objectFiles` over the maps that are pinned below `bpffs`; maps that aren't there yet are made and pinned. A pinned map is used as it is,
+ * its size included: nothing in it is touched (design D9). Throws DatapathError.
+ */
+export async function loadDatapath(bpffs: string, objectFiles: readonly string[], sizes: TableSizes): Promise<LoadedDatapath> {
+  makePinFolders(bpffs);
+  const { isNew, seeds } = openBirth(bpffs);
+  const maps = new Map<string, BpfMap>();
+  const programs = new Map<string, BpfProgram>();
+  for (const file of objectFiles) {
+    const object = openObject(file);
+    try {
+      const shared = object.maps().filter(({ internal }) => !internal);
+      for (const declared of shared) reuse(object, declared, mapPin(bpffs, declared.name), sizes);
+      configure(object, seeds);
+      await object.load().catch((cause) => {
+        throw refusal(file, cause);
+      });
+      for (const { name } of shared) {
+        if (!existsSync(mapPin(bpffs, name))) object.map(name).pin(mapPin(bpffs, name));
+        if (!maps.has(name)) maps.set(name, BpfMap.openPinned(mapPin(bpffs, name)));
+      }
+      for (const { name } of object.programs()) programs.set(name, object.program(name));
+    } finally {
+      object.close();
+    }
+  }
+  return { maps, programs, adopted: !isNew };
+}
+
+function openObject(file: string): BpfObject {
+  if (!existsSync(file)) throw new DatapathError('unsupported', file, `there are no BPF programs at ${file}: run "npm run build"`);
+  return BpfObject.open(file);
+}
+
+function reuse(object: BpfObject, declared: MapDeclaration, pin: string, sizes: TableSizes): void {
+  const wanted = sizes[declared.name];
+  if (!existsSync(pin)) {
+    if (wanted !== undefined) object.setMaxEntries(declared.name, wanted);
+    return;
+  }
+  const map = BpfMap.openPinned(pin);
+  const differences = mapDifferences({ ...declared, maxEntries: map.info.maxEntries }, map.info);
+  if (differences.length > 0) {
+    const message = `the map ${pin} was made by another version of Myelin (${differences.join(', ')}): take the pods off this node and remove its folder`;
+    throw new DatapathError('layout', pin, message);
+  }
+  object.setMaxEntries(declared.name, map.info.maxEntries);
+  object.reuseMap(declared.name, map);
+}
+
+/** Sets what the programs have as `const volatile` (bpf/include/flow/config.h); a constant that an object doesn't have is passed over. */
+function configure(object: BpfObject, seeds: readonly bigint[]): void {
+  const variables = new Set(object.variables().map(({ name }) => name));
+  const set = (name: string, value: Buffer) => {
+    if (variables.has(name)) object.setVariable(name, value);
+  };
+  const hz = kernelHz();
+  const ticks = new Uint32Array(flowClass.FLOW_CLASSES);
+  for (const [name, seconds] of Object.entries(lifetimes)) ticks[flowClass[name as keyof typeof flowClass]] = ticksOf(seconds, hz);
+  for (const { name, maxEntries } of object.maps()) {
+    if (name === 'flows_v4') set('flow_mask4', word(maxEntries - 1));
+    if (name === 'flows_v6') set('flow_mask6', word(maxEntries - 1));
+  }
+  set('flow_seed', Buffer.from(BigUint64Array.from(seeds).buffer));
+  set('flow_tick_shift', word(tickShift(hz)));
+  set('flow_lifetimes', Buffer.from(ticks.buffer));
+  set('flow_weakly_ordered', Buffer.from([arch() === 'arm64' ? 1 : 0]));
+}
+
+function word(value: number): Buffer {
+  const buffer = Buffer.allocUnsafe(4);
+  buffer.writeUInt32LE(value);
+  return buffer;
+}
+
+function refusal(file: string, cause: unknown): unknown {
+  if (!(cause instanceof BpfError)) return cause;
+  return new DatapathError('kernel', file, `this kernel refuses the BPF programs: ${cause.message}`, { cause });
+}
