@@ -2,8 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { decide } from './decide.ts';
 import { ccnp, cnp, decision, knp, verdict } from './testing/shop.ts';
 
-const all = { ingress: [{ fromEntities: ['all'] }], egress: [{ toEntities: ['all'] }] };
-
 describe('a flow', () => {
   it('is forwarded where no policy selects either end', () => {
     expect(decision([], 'web > db')).toEqual({ verdict: 'forwarded', policies: [] });
@@ -31,8 +29,10 @@ describe('a flow', () => {
     expect(decision(policies, 'web > db').policies).toEqual(['CiliumNetworkPolicy/shop/from', 'CiliumNetworkPolicy/shop/to']);
   });
 
-  it('where nothing isolates names nobody, though a rule would have allowed it', () => {
-    expect(decision([cnp({ ...all, enableDefaultDeny: { ingress: false, egress: false } })], 'web > db').policies).toEqual([]);
+  it('where nothing isolates names whose rule allows it, and nobody where none does', () => {
+    const policies = [cnp({ egress: [{ toEntities: ['cluster'] }], enableDefaultDeny: { egress: false } })];
+    expect(decision(policies, 'web > db').policies).toEqual(['CiliumNetworkPolicy/shop/cnp']);
+    expect(decision(policies, 'web > outside')).toEqual({ verdict: 'forwarded', policies: [] });
   });
 
   it('denied by default names every policy that isolates, and none that does not', () => {

@@ -49,10 +49,9 @@ function answer(world: OracleWorld, question: Question): Outcome {
   const answers = world.policies.map((raw) => ask(raw, question));
   const policies = (what: keyof Answer) => answers.filter((one) => one[what]).map(({ name }) => name);
   if (policies('denies').length > 0) return { permitted: false, policies: policies('denies') };
-  // "Not isolated = allowed." (semantics)
-  if (policies('isolates').length === 0) return { permitted: true, policies: [] };
   if (policies('allows').length > 0) return { permitted: true, policies: policies('allows') };
-  if (isOwnNode(question)) return { permitted: true, policies: [] };
+  // "Not isolated = allowed." (semantics)
+  if (policies('isolates').length === 0 || isOwnNode(question)) return { permitted: true, policies: [] };
   return { permitted: false, policies: policies('isolates') };
 }
 
