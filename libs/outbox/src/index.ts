@@ -1,3 +1,4 @@
+export { addressOfHex, type BlockBounds, blocksLua, boundsOf, hexOf } from './blocks.ts';
 export { parseRecord, parseRevision, type StoredRow } from './record.ts';
 export { RedisLink, type RedisLinkOptions } from './redis-link.ts';
 export { Relay, type RelayOptions } from './relay.ts';

@@ -1,4 +1,4 @@
-import { type Component, type Condition, type Log, MyelinError, orAbort, type Readiness } from '@myelin/service';
+import { type Component, type Condition, Gate, type Log, MyelinError, type Readiness } from '@myelin/service';
 import { Redis, type RedisOptions } from 'ioredis';
 
 /** How to reach Redis. */
@@ -28,7 +28,7 @@ export class RedisLink implements Component {
   readonly #condition: Condition;
   readonly #redis: Redis;
   readonly #blocking = new Set<Redis>();
-  #connected = Promise.withResolvers<void>();
+  readonly #connected = new Gate();
 
   constructor(linkOptions: RedisLinkOptions) {
     this.#options = linkOptions;
@@ -37,7 +37,7 @@ export class RedisLink implements Component {
     this.#redis.on('ready', () => void this.#onReady());
     this.#redis.on('close', () => {
       this.#condition.missing(`no connection to ${linkOptions.url}`);
-      this.#connected = Promise.withResolvers();
+      this.#connected.close();
     });
     // Without a listener ioredis writes to the console itself; the reason is in readiness.
     this.#redis.on('error', (error: Error) => this.#condition.missing(`no connection to ${linkOptions.url}: ${error.message}`));
@@ -54,7 +54,7 @@ export class RedisLink implements Component {
 
   /** Resolves while connected, else as soon as it is; rejects when `signal` aborts before. */
   connected(signal: AbortSignal): Promise<void> {
-    return orAbort(this.#redis.status === 'ready' ? Promise.resolve() : this.#connected.promise, signal);
+    return this.#connected.passed(signal);
   }
 
   /** Runs commands; throws `unavailable` when Redis is away or does not answer in time (then nobody knows whether they were carried out). */
@@ -87,7 +87,7 @@ export class RedisLink implements Component {
   }
 
   async #onReady(): Promise<void> {
-    this.#connected.resolve();
+    this.#connected.open();
     this.#condition.ready();
     const { log, url } = this.#options;
     try {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Component, type Condition, type Log, MyelinError, orAbort, type Readiness } from '@myelin/service';
+import { type Component, type Condition, Gate, type Log, MyelinError, type Readiness } from '@myelin/service';
 import { greatestIncarnation, type NatsLink, openJetStream } from '@myelin/state-stream';
 import type { RedisLink } from './redis-link.ts';
 import { plainScript, type Script } from './script.ts';
@@ -34,8 +34,8 @@ export class Store implements Component {
   readonly #options: StoreOptions;
   readonly #condition: Condition;
   readonly #stopping = new AbortController();
+  readonly #known = new Gate();
   #incarnation: string | null = null;
-  #opened = Promise.withResolvers<string>();
   #opening: Promise<void> | null = null;
 
   constructor(options: StoreOptions) {
@@ -54,7 +54,8 @@ export class Store implements Component {
 
   /** The current incarnation, as soon as it is known; rejects when `signal` aborts before. */
   async incarnation(signal: AbortSignal): Promise<bigint> {
-    return BigInt(this.#incarnation ?? (await orAbort(this.#opened.promise, signal)));
+    await this.#known.passed(signal);
+    return BigInt(this.#incarnation!);
   }
 
   /**
@@ -78,13 +79,14 @@ export class Store implements Component {
 
   #reopen(): void {
     this.#incarnation = null;
+    this.#known.close();
     this.#condition.missing('opening an incarnation');
-    this.#opening ??= this.#open().finally(() => {
+    this.#opening ??= this.#adoptOrCreate().finally(() => {
       this.#opening = null;
     });
   }
 
-  async #open(): Promise<void> {
+  async #adoptOrCreate(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       try {
         await this.#options.redis.connected(this.#stopping.signal);
@@ -100,8 +102,7 @@ export class Store implements Component {
   #adopt(incarnation: string): void {
     this.#incarnation = incarnation;
     this.#condition.ready();
-    this.#opened.resolve(incarnation);
-    this.#opened = Promise.withResolvers();
+    this.#known.open();
     this.#options.log.info({ incarnation }, 'incarnation is open');
   }
 

@@ -96,7 +96,11 @@ function url(options: FieldOptions<string> & { readonly protocols: readonly stri
 
 /** Comma-separated items, each read by `item`; empty items are refused. */
 function list<T>(
-  options: FieldOptions<readonly T[]> & { readonly placeholder: string; readonly item: (text: string) => Reading<T> },
+  options: FieldOptions<readonly T[]> & {
+    readonly placeholder: string;
+    readonly item: (text: string) => Reading<T>;
+    readonly show?: (item: T) => string;
+  },
 ): Field<readonly T[]> {
   return fieldOf<readonly T[]>(
     options,
@@ -110,7 +114,7 @@ function list<T>(
       }
       return { value: values };
     },
-    (values) => values.join(','),
+    (values) => values.map(options.show ?? String).join(','),
   );
 }
 

@@ -10,6 +10,7 @@ export {
 } from './configuration.ts';
 export { type ErrorCode, errorCodes, isMyelinError, MyelinError } from './error.ts';
 export { type Field, type FieldOptions, field, type Reading } from './field.ts';
+export { Gate } from './gate.ts';
 export { formatHostPort, type HostPort, parseHostPort } from './host-port.ts';
 export { type Component, Lifecycle } from './lifecycle.ts';
 export { type Log, type LogLevel, logLevels, openLog, silentLog } from './log.ts';

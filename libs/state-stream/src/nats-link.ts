@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Component, type Condition, type Log, orAbort, type Readiness } from '@myelin/service';
+import { type Component, type Condition, Gate, type Log, type Readiness } from '@myelin/service';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 
@@ -20,7 +20,7 @@ export class NatsLink implements Component {
   readonly #options: NatsLinkOptions;
   readonly #condition: Condition;
   readonly #stopping = new AbortController();
-  #connected = Promise.withResolvers<NatsConnection>();
+  readonly #connected = new Gate();
   #connection: NatsConnection | null = null;
   #connecting: Promise<void> | null = null;
 
@@ -34,8 +34,9 @@ export class NatsLink implements Component {
   }
 
   /** Resolves while connected, else as soon as it is (again); rejects when `signal` aborts before. It is one connection, which reconnects for ever. */
-  connection(signal: AbortSignal): Promise<NatsConnection> {
-    return orAbort(this.#connected.promise, signal);
+  async connection(signal: AbortSignal): Promise<NatsConnection> {
+    await this.#connected.passed(signal);
+    return this.#connection!;
   }
 
   async stop(): Promise<void> {
@@ -63,7 +64,7 @@ export class NatsLink implements Component {
         this.#condition.ready();
         log.info({ nats: url, version: connection.info?.version }, 'connected to NATS');
         void this.#watch(connection);
-        this.#connected.resolve(connection);
+        this.#connected.open();
         return;
       } catch (error) {
         this.#condition.missing(`can't connect to ${url}: ${(error as Error).message}`);
@@ -78,11 +79,11 @@ export class NatsLink implements Component {
     for await (const { type } of connection.status()) {
       if (type === 'disconnect') {
         this.#condition.missing(`lost the connection to ${url}`);
-        this.#connected = Promise.withResolvers();
+        this.#connected.close();
         log.warn({ nats: url }, 'lost the connection to NATS');
       } else if (type === 'reconnect') {
         this.#condition.ready();
-        this.#connected.resolve(connection);
+        this.#connected.open();
         log.info({ nats: url }, 'connected to NATS again');
       }
     }

@@ -1,2 +1,3 @@
+export { type BundledService, startBundle } from './bundle.ts';
 export { ChildServer, eventually, freePort } from './child-server.ts';
 export { startNats, startRedis } from './stores.ts';

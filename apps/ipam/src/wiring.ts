@@ -1,0 +1,21 @@
+import { IpamServiceService } from '@myelin/contracts/ipam';
+import { RedisLink, Store } from '@myelin/outbox';
+import { implement, RpcServer } from '@myelin/rpc';
+import type { Component, ServiceContext } from '@myelin/service';
+import { NatsLink } from '@myelin/state-stream';
+import { BlockTable } from './adapters/block-table.ts';
+import type { IpamConfig } from './config.ts';
+import { IpamHandlers } from './handlers/ipam-service.ts';
+
+/** The parts of ipam, in the order in which they start. */
+export function wire(config: IpamConfig, { log, metrics, readiness }: ServiceContext): readonly Component[] {
+  const { meter } = metrics;
+  const redis = new RedisLink({ url: config.redis, log, readiness });
+  // Only for the greatest incarnation: ipam publishes nothing.
+  const nats = new NatsLink({ url: config.nats, name: 'ipam', log, readiness });
+  const store = new Store({ redis, nats, acceptEmpty: config.acceptEmpty, log, readiness });
+  const handlers = new IpamHandlers(new BlockTable(store, config.pools), config.pools, log);
+  const services = [implement(IpamServiceService, handlers)];
+  const server = new RpcServer({ service: 'ipam', listen: config.listen, listenUnix: config.listenUnix, services, readiness, log, meter });
+  return [redis, nats, store, server];
+}
