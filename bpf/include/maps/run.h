@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What one run of a program works with; the stack of 512 bytes has no room for it. A tc program has its processor for itself until it returns: it runs with soft interrupts off, and in hard ones
+ * there is no tc.
+ */
+#pragma once
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "../flow/flow.h"
+#include "../parse/end.h"
+#include "../parse/packet.h"
+
+struct run {
+	struct packet packet;
+	/* Of the slow path; left as the last one left it. */
+	struct end own;
+	struct end far;
+	struct flow_found opposite;
+	struct flow_decision decision;
+	union {
+		struct flow_key4 original4;
+		struct flow_key6 original6;
+	};
+	union {
+		struct flow_ends4 ends4;
+		struct flow_ends6 ends6;
+	};
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct run);
+} runs SEC(".maps");
+
+/* Never NULL, but the verifier doesn't know. */
+static __always_inline struct run *run_of_processor(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&runs, &zero);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* IPv4 header: addresses, protocol, where the transport header lies. Options are skipped, never looked at: source routing is off in every Linux stack that meets the packet. */
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "../types/reason.h"
+#include "packet.h"
+#include "transport.h"
+
+enum {
+	IPV4_FRAGMENT = 0x3fff, /* more fragments, or an offset */
+};
+
+static __always_inline void address_from_ipv4(union address *address, __be32 ipv4)
+{
+	address->halves[0] = 0;
+	address->words[2] = bpf_htonl(0xffff);
+	address->ipv4 = ipv4;
+}
+
+/* Fills the packet; REASON_NONE, or why it can't be carried. */
+static __always_inline int parse_ipv4(const struct __sk_buff *skb, struct packet *packet)
+{
+	const void *end = (const void *)(long)skb->data_end;
+	const struct iphdr *ip = (const void *)(long)skb->data + ETH_HLEN;
+	__u32 available = skb->len - ETH_HLEN;
+	__u32 header, total;
+
+	packet->family = 4;
+	if ((const void *)(ip + 1) > end)
+		return REASON_TRUNCATED_HEADER;
+	header = ip->ihl * 4;
+	total = bpf_ntohs(ip->tot_len);
+	packet->protocol = ip->protocol;
+	packet->hop_limit = ip->ttl;
+	packet->transport_offset = ETH_HLEN + header;
+	address_from_ipv4(&packet->source, ip->saddr);
+	address_from_ipv4(&packet->destination, ip->daddr);
+	if (total == 0 && skb->gso_size) /* larger than 64 KiB: its length has no room in the header */
+		total = available;
+	if (ip->version != 4 || header < sizeof(*ip) || total < header)
+		return REASON_INVALID_PACKET;
+	if (total > available)
+		return REASON_TRUNCATED_HEADER;
+	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT))
+		return REASON_FRAGMENT;
+	return parse_transport(packet, (const void *)ip + header, end, total - header);
+}

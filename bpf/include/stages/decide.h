@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The slow path: who talks to whom, may they, and remember it. */
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/in.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "../flow/flow.h"
+#include "../maps/epochs.h"
+#include "../maps/run.h"
+#include "../parse/packet.h"
+#include "../types/counter.h"
+#include "../types/reason.h"
+#include "ends.h"
+#include "keys.h"
+#include "outcome.h"
+#include "policy.h"
+#include "recall.h"
+#include "report.h"
+#include "store.h"
+
+/* Groups and link-local addresses: nothing here carries packets to them, and the node's own services would take some of them for their link's. */
+static __always_inline bool is_of_the_link(const struct packet *packet)
+{
+	const union address *to = &packet->destination;
+
+	if (packet->family == 4)
+		return to->bytes[12] >= 224 && (to->bytes[12] < 240 || to->ipv4 == 0xffffffff);
+	return to->bytes[0] == 0xff || (to->words[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
+/* Finds both ends; what says that it comes from somebody else than it does is spoofed. */
+static __always_inline int find_ends(struct packet *packet, struct end *own, struct end *far)
+{
+	const struct endpoint *self = endpoint_of_slot(packet->slot);
+	bool leaving = packet->side == DIRECTION_EGRESS;
+	int outcome;
+
+	*own = *far = (struct end){ .family = packet->family };
+	if (!self)
+		return REASON_ENDPOINT_NOT_READY;
+	if (leaving && check_source(packet, self) != CARRY_ON)
+		return REASON_SOURCE_IP;
+	if (leaving && is_of_the_link(packet))
+		return REASON_UNKNOWN_TARGET;
+	take_endpoint(own, self, packet->slot);
+	own->address = leaving ? packet->source : packet->destination;
+	far->address = leaving ? packet->destination : packet->source;
+	outcome = resolve(far);
+	packet->source_identity = leaving ? own->identity : far->identity;
+	packet->destination_identity = leaving ? far->identity : own->identity;
+	if (!leaving && far->zone != packet->zone)
+		return REASON_SOURCE_IP;
+	packet->target = leaving ? far->zone : packet->slot;
+	return outcome;
+}
+
+/*
+ * Whether the packet answers another one: replies are never decided by themselves (design D3). Its entry may be gone while the other direction's lives on, each has its own time. A bare SYN
+ * answers nothing.
+ */
+static __always_inline bool is_reply(struct run *run)
+{
+	const struct packet *packet = &run->packet;
+	const struct flow_action *action = &run->opposite.action;
+
+	if (is_bare_syn(packet) || packet->entry == ENTRY_ORIGINAL)
+		return false;
+	if (packet->entry == ENTRY_REPLY)
+		return true;
+	return find_opposite(packet, run->far.zone, &run->opposite) && !(action->flags & FLOW_REPLY) && action->class != FLOW_NEGATIVE;
+}
+
+/* Port (ICMP: type and code) that the flow's first packet was for. */
+static __always_inline void fill_port(struct inquiry *inquiry, const struct packet *packet)
+{
+	__be16 port = packet->reply ? packet->source_port : packet->destination_port;
+
+	if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6) {
+		inquiry->port[0] = bpf_ntohs(port); /* of a reply: the request's type, as struct packet has it */
+		inquiry->port[1] = packet->reply ? 0 : packet->icmp_code;
+		return;
+	}
+	__builtin_memcpy(inquiry->port, &port, sizeof(port));
+}
+
+/* What the policy said, as against what kept it from being asked. Zero is no denial. */
+static __always_inline bool is_policy_denial(int reason)
+{
+	return reason == REASON_POLICY_DENIED || reason == REASON_DENY_RULE || reason == REASON_NO_PROXY;
+}
+
+/* Asks the policy of one end about the other. */
+static __always_inline int ask(struct packet *packet, enum direction direction, const struct end *subject, struct end *peer)
+{
+	struct inquiry inquiry = { .subject = subject->subject, .direction = direction, .protocol = packet->protocol };
+	struct ruling ruling = { 0 };
+	int outcome;
+
+	packet->at = direction;
+	outcome = check_peer(peer);
+	if (outcome != CARRY_ON)
+		return outcome;
+	fill_port(&inquiry, packet);
+	outcome = rule(&inquiry, peer, &ruling);
+	if (outcome != CARRY_ON)
+		return outcome;
+	*(direction == DIRECTION_INGRESS ? &packet->ingress_origin : &packet->egress_origin) = ruling.origin;
+	if (!is_policy_denial(ruling.reason))
+		return ruling.reason;
+	if (ruling.audit || (subject->flags & ENDPOINT_AUDIT)) {
+		packet->audited = ruling.reason;
+		packet->audited_at = direction;
+		return CARRY_ON;
+	}
+	return ruling.reason;
+}
+
+/* Both ends must permit: egress at the source, ingress at the destination, each where it is a pod of this node. */
+static __always_inline int judge(struct packet *packet, struct end *source, struct end *destination)
+{
+	int outcome = CARRY_ON;
+
+	if (is_local_pod(source))
+		outcome = ask(packet, DIRECTION_EGRESS, source, destination);
+	if (outcome == CARRY_ON && is_local_pod(destination))
+		outcome = ask(packet, DIRECTION_INGRESS, destination, source);
+	return outcome;
+}
+
+/* New flows are reported when they are let through, and when only audit mode lets them. */
+static __always_inline void report_new(struct __sk_buff *skb, struct packet *packet)
+{
+	packet->at = packet->audited ? packet->audited_at : packet->side;
+	if (!packet->reply && packet->entry != ENTRY_ORIGINAL)
+		report(skb, packet, EVENT_VERDICT, packet->audited ? VERDICT_AUDIT : VERDICT_FORWARDED, packet->audited);
+}
+
+/* Decides the flow in its original direction, whichever the packet goes. CARRY_ON: go on to `packet->target`. */
+__noinline int decide(struct __sk_buff *skb, struct run *run)
+{
+	struct packet *packet = &run->packet;
+	struct end *opener, *other;
+	int outcome;
+
+	if (!run)
+		return REASON_CONNTRACK_INSERT;
+	run->decision = (struct flow_decision){ .decided = clock_sample(), .bytes = skb->len, .tcp_flags = packet->tcp_flags };
+	outcome = find_ends(packet, &run->own, &run->far);
+	if (outcome != CARRY_ON)
+		return outcome;
+	packet->reply = is_reply(run);
+	opener = (packet->side == DIRECTION_EGRESS) != packet->reply ? &run->own : &run->far;
+	other = opener == &run->own ? &run->far : &run->own;
+	outcome = judge(packet, opener, other);
+	run->decision.reply = packet->reply;
+	run->decision.identity = is_local_pod(&run->far) ? 0 : run->far.identity;
+	run->decision.egress_origin = packet->egress_origin;
+	run->decision.ingress_origin = packet->ingress_origin;
+	run->decision.target = other->zone;
+	/* A denied SYN in the direction of a live connection's replies must not cut that connection. */
+	if (is_policy_denial(outcome) && (packet->reply || packet->entry != ENTRY_REPLY))
+		store_denied(run, opener->zone, outcome);
+	if (outcome == CARRY_ON)
+		outcome = store_allowed(skb, run, opener->zone);
+	if (outcome == CARRY_ON)
+		report_new(skb, packet);
+	return outcome;
+}

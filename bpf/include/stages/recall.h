@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The fast path: what the flow table says about the packet, if it is still true. */
+#pragma once
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "../flow/flow.h"
+#include "../maps/counters.h"
+#include "../maps/endpoints.h"
+#include "../maps/epochs.h"
+#include "../maps/policies.h"
+#include "../parse/packet.h"
+#include "../parse/transport.h"
+#include "../types/reason.h"
+#include "keys.h"
+#include "outcome.h"
+
+static __always_inline bool is_bare_syn(const struct packet *packet)
+{
+	return (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+/* Decided after the last change of either end (design D2)? */
+static __always_inline bool is_current(const struct packet *packet, const struct endpoint *self, const struct flow_action *action, enum direction side)
+{
+	const struct endpoint *receiver;
+	const union address *far;
+
+	if (side == DIRECTION_EGRESS && action->target < ZONE_NODE) {
+		receiver = endpoint_of_slot(action->target);
+		if (!receiver)
+			return false;
+		return flow_is_current(action, self->epoch, subject_epoch(self->subject), receiver->epoch, subject_epoch(receiver->subject));
+	}
+	far = side == DIRECTION_EGRESS ? &packet->destination : &packet->source;
+	return flow_is_current(action, self->epoch, subject_epoch(self->subject), peer_epoch(packet->family, far), prefix_epoch());
+}
+
+static __always_inline void note_ends(struct packet *packet, const struct endpoint *self, const struct flow_action *action, enum direction side)
+{
+	const struct endpoint *receiver = side == DIRECTION_EGRESS && action->target < ZONE_NODE ? endpoint_of_slot(action->target) : NULL;
+	__u32 far = receiver ? receiver->identity : action->identity;
+
+	packet->source_identity = side == DIRECTION_EGRESS ? self->identity : far;
+	packet->destination_identity = side == DIRECTION_EGRESS ? far : self->identity;
+}
+
+/* A packet like one that was denied before drops without being asked about. The first one in a tick reports those that came since the last report. */
+static __always_inline int drop_again(const struct __sk_buff *skb, struct packet *packet, const struct endpoint *self, const struct flow_found *found, enum direction side)
+{
+	const struct flow_action *action = &found->action;
+	__u64 counted, packets;
+
+	packet->at = action->flags & FLOW_AT_INGRESS ? DIRECTION_INGRESS : DIRECTION_EGRESS;
+	packet->is_reported = 1;
+	if (flow_account(found, skb->len) == 0)
+		return action->rewrite;
+	counted = flow_take(found);
+	packets = counted >> FLOW_PACKETS_SHIFT;
+	if (packets == 0) /* another processor has just reported this one too */
+		return action->rewrite;
+	packet->is_reported = 0;
+	packet->repeats = packets - 1;
+	packet->bytes = counted & ((1ull << FLOW_PACKETS_SHIFT) - 1);
+	*(packet->at == DIRECTION_INGRESS ? &packet->ingress_origin : &packet->egress_origin) = action->origin;
+	note_ends(packet, self, action, side);
+	return action->rewrite;
+}
+
+/*
+ * CARRY_ON: go on to where the entry says. UNDECIDED: there is no entry, it is out of date, or the packet opens a new connection on an old one's ports; a bare SYN never counts as a
+ * reply.
+ */
+static __always_inline int recall(const struct __sk_buff *skb, struct packet *packet, const struct endpoint *self, enum direction side)
+{
+	struct flow_found found;
+	enum flow_signal signal;
+
+	if (!find_flow(packet, &found))
+		return UNDECIDED;
+	signal = flow_signal(&found.action, packet->tcp_flags);
+	if (signal == FLOW_REOPENS && !(found.action.flags & FLOW_REPLY))
+		return UNDECIDED;
+	packet->entry = found.action.flags & FLOW_REPLY ? ENTRY_REPLY : ENTRY_ORIGINAL;
+	packet->target = found.action.target;
+	if (packet->entry == ENTRY_REPLY && is_bare_syn(packet))
+		return UNDECIDED;
+	if (!is_current(packet, self, &found.action, side)) {
+		count(COUNTER_FLOW_STALE, skb->len);
+		return UNDECIDED;
+	}
+	if (found.action.class == FLOW_NEGATIVE)
+		return drop_again(skb, packet, self, &found, side);
+	if (signal == FLOW_FOLLOW)
+		follow_connection(packet);
+	count(COUNTER_FLOW_HIT, skb->len);
+	flow_account(&found, skb->len);
+	return CARRY_ON;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* ICMP errors. One belongs to a flow if an answer to the packet that it quotes would be let through. */
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "../parse/icmp.h"
+#include "../parse/ipv4.h"
+#include "../parse/packet.h"
+#include "../parse/transport.h"
+#include "keys.h"
+#include "outcome.h"
+#include "recall.h"
+
+enum {
+	ICMP_ERROR_HEADER = 8, /* of both families; the quoted packet follows */
+};
+
+/* The first eight bytes of a quoted transport header. */
+union quoted_transport {
+	struct {
+		__be16 source;
+		__be16 destination;
+	} ports;
+	struct icmp_header icmp;
+};
+
+/* The network header of the quoted packet, turned round; returns where its transport header lies. 0: it can't be read, or has no ports. */
+static __always_inline __u32 turn_quoted_ipv4(const struct __sk_buff *skb, struct packet *answer, __u32 offset)
+{
+	struct iphdr quoted;
+
+	if (bpf_skb_load_bytes(skb, offset, &quoted, sizeof(quoted)) != 0)
+		return 0;
+	if (quoted.version != 4 || quoted.ihl < 5 || (quoted.frag_off & bpf_htons(IPV4_FRAGMENT)))
+		return 0;
+	address_from_ipv4(&answer->source, quoted.daddr);
+	address_from_ipv4(&answer->destination, quoted.saddr);
+	answer->protocol = quoted.protocol;
+	return offset + quoted.ihl * 4;
+}
+
+static __always_inline __u32 turn_quoted_ipv6(const struct __sk_buff *skb, struct packet *answer, __u32 offset)
+{
+	struct ipv6hdr quoted;
+
+	if (bpf_skb_load_bytes(skb, offset, &quoted, sizeof(quoted)) != 0 || quoted.version != 6)
+		return 0;
+	__builtin_memcpy(&answer->source, &quoted.daddr, sizeof(answer->source));
+	__builtin_memcpy(&answer->destination, &quoted.saddr, sizeof(answer->destination));
+	answer->protocol = quoted.nexthdr;
+	return offset + sizeof(quoted);
+}
+
+static __always_inline bool turn_quoted_ports(const struct __sk_buff *skb, struct packet *answer, __u32 offset)
+{
+	__u8 request = echo_request(answer->family), reply = echo_reply(answer->family);
+	union quoted_transport quoted;
+
+	if (bpf_skb_load_bytes(skb, offset, &quoted, sizeof(quoted)) != 0)
+		return false;
+	switch (answer->protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+		answer->source_port = quoted.ports.destination;
+		answer->destination_port = quoted.ports.source;
+		return true;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		answer->icmp_type = quoted.icmp.type == request ? reply : request;
+		icmp_ports(answer, quoted.icmp.id);
+		return quoted.icmp.type == request || quoted.icmp.type == reply;
+	}
+	return false;
+}
+
+static __always_inline bool is_same_address(const union address *a, const union address *b)
+{
+	return ((a->halves[0] ^ b->halves[0]) | (a->halves[1] ^ b->halves[1])) == 0;
+}
+
+static __always_inline bool would_pass(struct packet *answer, const struct endpoint *self, __u16 zone, enum direction side, struct flow_found *found)
+{
+	answer->zone = zone;
+	return find_flow(answer, found) && found->action.class != FLOW_NEGATIVE && is_current(answer, self, &found->action, side);
+}
+
+/* CARRY_ON: the error goes where an answer would. UNDECIDED: it has to be decided as a flow of its own. */
+__noinline int relate(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct endpoint *self = packet ? endpoint_of_slot(packet->slot) : NULL;
+	struct packet answer = { 0 };
+	struct flow_found found;
+	__u32 offset;
+
+	if (!self)
+		return REASON_ENDPOINT_NOT_READY;
+	answer.family = packet->family;
+	offset = packet->transport_offset + ICMP_ERROR_HEADER;
+	offset = packet->family == 4 ? turn_quoted_ipv4(skb, &answer, offset) : turn_quoted_ipv6(skb, &answer, offset);
+	if (!offset || !turn_quoted_ports(skb, &answer, offset))
+		return UNDECIDED;
+	if (packet->side == DIRECTION_EGRESS && check_source(packet, self) != CARRY_ON)
+		return REASON_SOURCE_IP;
+	if (!is_same_address(&answer.destination, &packet->destination))
+		return UNDECIDED;
+	if (!would_pass(&answer, self, packet->zone, packet->side, &found)) {
+		/* Errors of the node's own stack about what it forwards. */
+		if (packet->zone != ZONE_HOST || !would_pass(&answer, self, ZONE_NATIVE, packet->side, &found))
+			return UNDECIDED;
+	}
+	packet->target = found.action.target;
+	return CARRY_ON;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What user space is told of a packet. */
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "../maps/events.h"
+#include "../parse/packet.h"
+#include "../types/reason.h"
+
+static __always_inline void fill_macs(struct event *event, const struct __sk_buff *skb)
+{
+	const struct ethhdr *ethernet = (const void *)(long)skb->data;
+
+	__builtin_memset(event->source_mac, 0, 2 * ETH_ALEN);
+	if ((const void *)(ethernet + 1) > (const void *)(long)skb->data_end)
+		return;
+	__builtin_memcpy(event->source_mac, ethernet->h_source, ETH_ALEN);
+	__builtin_memcpy(event->destination_mac, ethernet->h_dest, ETH_ALEN);
+}
+
+static __always_inline void fill_ports(struct event *event, const struct packet *packet)
+{
+	bool icmp = packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6;
+
+	event->source_port = icmp ? bpf_htons(packet->icmp_type) : packet->source_port;
+	event->destination_port = icmp ? bpf_htons(packet->icmp_code) : packet->destination_port;
+}
+
+/* One record about the packet in hand. */
+__noinline int report(struct __sk_buff *skb, struct packet *packet, enum event_type type, enum verdict verdict, enum drop_reason reason)
+{
+	struct event *event = packet ? event_reserve() : NULL;
+
+	if (!event)
+		return 0;
+	event->time_ns = bpf_ktime_get_boot_ns();
+	event->packets = 1 + packet->repeats;
+	event->bytes = packet->repeats ? packet->bytes : skb->len;
+	__builtin_memcpy(event->source, &packet->source, sizeof(event->source));
+	__builtin_memcpy(event->destination, &packet->destination, sizeof(event->destination));
+	fill_ports(event, packet);
+	event->source_identity = packet->source_identity;
+	event->destination_identity = packet->destination_identity;
+	event->egress_origin = packet->egress_origin;
+	event->ingress_origin = packet->ingress_origin;
+	event->ifindex = skb->ifindex;
+	event->length = skb->len;
+	event->repeats = packet->repeats;
+	event->source_zone = packet->zone;
+	event->destination_zone = packet->side == DIRECTION_EGRESS ? packet->target : packet->slot;
+	event->type = type;
+	event->verdict = verdict;
+	event->reason = reason;
+	event->direction = packet->at;
+	event->family = packet->family;
+	event->protocol = packet->protocol;
+	event->tcp_flags = packet->tcp_flags;
+	event->reply = packet->reply;
+	fill_macs(event, skb);
+	bpf_ringbuf_submit(event, 0);
+	return 0;
+}

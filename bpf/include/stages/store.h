@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Puts what the slow path decided into the flow table, and reports the entries that had to go for it. */
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include "../flow/flow.h"
+#include "../maps/counters.h"
+#include "../maps/run.h"
+#include "../parse/packet.h"
+#include "../types/reason.h"
+#include "farewell.h"
+#include "keys.h"
+#include "outcome.h"
+
+/* What `run->decision` says of the flow that the packet belongs to. `opened_in`: zone in which packets of the original direction come in. */
+static __noinline int store4(struct run *run, __u16 opened_in)
+{
+	const struct packet *packet = &run->packet;
+	struct flow_key4 key;
+	int stored;
+
+	key4_of(packet, packet->zone, &key);
+	if (packet->reply)
+		flow_reverse4(&key, opened_in, &run->original4);
+	else
+		run->original4 = key;
+	stored = run->decision.reason ? flow_deny4(&run->original4, &run->decision, &run->ends4) : flow_open4(&run->original4, &run->decision, &run->ends4);
+	report_ended4(&run->ends4.original);
+	report_ended4(&run->ends4.reply);
+	return stored;
+}
+
+static __noinline int store6(struct run *run, __u16 opened_in)
+{
+	const struct packet *packet = &run->packet;
+	struct flow_key6 key;
+	int stored;
+
+	key6_of(packet, packet->zone, &key);
+	if (packet->reply)
+		flow_reverse6(&key, opened_in, &run->original6);
+	else
+		run->original6 = key;
+	stored = run->decision.reason ? flow_deny6(&run->original6, &run->decision, &run->ends6) : flow_open6(&run->original6, &run->decision, &run->ends6);
+	report_ended6(&run->ends6.original);
+	report_ended6(&run->ends6.reply);
+	return stored;
+}
+
+static __always_inline int store(struct run *run, __u16 opened_in)
+{
+	return run->packet.family == 4 ? store4(run, opened_in) : store6(run, opened_in);
+}
+
+/* An allowed flow: both directions, or the packet doesn't pass. */
+static __always_inline int store_allowed(const struct __sk_buff *skb, struct run *run, __u16 opened_in)
+{
+	run->decision.reason = REASON_NONE;
+	count(COUNTER_FLOW_INSERT, skb->len);
+	return store(run, opened_in) == FLOW_STORED ? CARRY_ON : REASON_CONNTRACK_INSERT;
+}
+
+/* A denied one, so that its next packet needs no decision; nothing is lost where there is no room. */
+static __always_inline void store_denied(struct run *run, __u16 opened_in, enum drop_reason reason)
+{
+	run->decision.reason = reason;
+	run->decision.flags = run->packet.at == DIRECTION_INGRESS ? FLOW_AT_INGRESS : 0;
+	store(run, opened_in);
+}

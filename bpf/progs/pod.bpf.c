@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * What happens at the node side of a pod's veth pair: `from_pod` where the pod's packets come in (tc ingress), `to_pod` where the node's stack sends packets to the pod (tc egress). Shared by
+ * all pods; which one it is says the interface. README.md tells the story.
+ */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "maps/run.h"
+#include "parse/frame.h"
+#include "parse/packet.h"
+#include "stages/arp.h"
+#include "stages/arrival.h"
+#include "stages/conclude.h"
+#include "stages/decide.h"
+#include "stages/deliver.h"
+#include "stages/discovery.h"
+#include "stages/outcome.h"
+#include "stages/recall.h"
+#include "stages/related.h"
+
+/* The flow table first; what it doesn't know is decided. */
+static __always_inline int consider(struct __sk_buff *skb, struct run *run, const struct endpoint *self, enum direction side)
+{
+	int outcome = run->packet.kind == PACKET_ICMP_ERROR ? relate(skb, &run->packet) : UNDECIDED;
+
+	if (outcome == UNDECIDED)
+		outcome = recall(skb, &run->packet, self, side);
+	return outcome == UNDECIDED ? decide(skb, run) : outcome;
+}
+
+static __always_inline int leave_pod(struct __sk_buff *skb, struct run *run)
+{
+	struct packet *packet = &run->packet;
+	const struct endpoint *self = endpoint_of_slot(packet->slot);
+	int outcome;
+
+	if (!self)
+		return REASON_ENDPOINT_NOT_READY;
+	outcome = check_source_mac(skb, self);
+	if (outcome != CARRY_ON)
+		return outcome;
+	if (skb->protocol == bpf_htons(ETH_P_ARP))
+		return answer_arp(skb, packet, self);
+	outcome = parse(skb, packet);
+	if (outcome != CARRY_ON)
+		return outcome;
+	if (packet->kind == PACKET_LINK_LOCAL)
+		return hear_link(skb, packet, self);
+	outcome = check_ready(self);
+	if (outcome == CARRY_ON)
+		outcome = consider(skb, run, self, DIRECTION_EGRESS);
+	return outcome == CARRY_ON ? route(skb, packet) : outcome;
+}
+
+static __always_inline int enter_pod(struct __sk_buff *skb, struct run *run)
+{
+	struct packet *packet = &run->packet;
+	const struct endpoint *self = endpoint_of_slot(packet->slot);
+	int outcome;
+
+	if (!self)
+		return REASON_ENDPOINT_NOT_READY;
+	if (skb->protocol == bpf_htons(ETH_P_ARP))
+		return CONSUMED;
+	outcome = parse(skb, packet);
+	if (outcome != CARRY_ON)
+		return outcome;
+	if (packet->kind == PACKET_LINK_LOCAL)
+		return packet->zone == ZONE_HOST ? CONSUMED : REASON_FORBIDDEN_ICMPV6;
+	outcome = check_ready(self);
+	if (outcome == CARRY_ON)
+		outcome = check_destination(packet, self);
+	if (outcome == CARRY_ON)
+		outcome = consider(skb, run, self, DIRECTION_INGRESS);
+	return outcome == CARRY_ON ? FORWARD_TO_ENDPOINT : outcome;
+}
+
+SEC("tc")
+int from_pod(struct __sk_buff *skb)
+{
+	__u16 slot = slot_of_interface(skb->ifindex);
+	struct run *run = run_of_processor();
+	int outcome;
+
+	if (!run)
+		return TC_ACT_SHOT;
+	run->packet = (struct packet){ .slot = slot, .zone = slot, .side = DIRECTION_EGRESS, .at = DIRECTION_EGRESS };
+	outcome = leave_pod(skb, run);
+	conclude(skb, &run->packet, outcome);
+	switch (outcome) {
+	case FORWARD_TO_ENDPOINT:
+	case ANSWERED:
+		return bpf_redirect_peer(run->packet.redirect_to, 0);
+	case FORWARD_TO_STACK:
+	case FORWARD_TO_HOST:
+		return TC_ACT_OK;
+	}
+	return TC_ACT_SHOT;
+}
+
+SEC("tc")
+int to_pod(struct __sk_buff *skb)
+{
+	__u16 slot = slot_of_interface(skb->ifindex);
+	__u16 zone = skb->ingress_ifindex ? ZONE_NATIVE : ZONE_HOST;
+	struct run *run = run_of_processor();
+	int outcome;
+
+	if (!run)
+		return TC_ACT_SHOT;
+	run->packet = (struct packet){ .slot = slot, .zone = zone, .side = DIRECTION_INGRESS, .at = DIRECTION_INGRESS };
+	outcome = enter_pod(skb, run);
+	conclude(skb, &run->packet, outcome);
+	return outcome == FORWARD_TO_ENDPOINT ? TC_ACT_OK : TC_ACT_SHOT;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
