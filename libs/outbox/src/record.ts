@@ -33,6 +33,12 @@ export interface OutboxEntry {
   readonly fields: readonly string[];
 }
 
+/** Revision of an outbox entry as scripts write it: "incarnation counter". */
+export function revisionTextOf({ fields }: OutboxEntry): string {
+  const record = fields[fields.indexOf('record') + 1] ?? '';
+  return record.split(' ', 2).join(' ');
+}
+
 /** What an outbox entry writes into `bucket`; null for an end marker of another bucket, which is not to be written there. */
 export function writeOf<Row>(kind: StreamKind<Row>, entry: OutboxEntry, bucket: Bucket): Write | null {
   const fields = new Map<string, string>();

@@ -18,7 +18,7 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Counter, Meter } from '@opentelemetry/api';
 import { Outbox } from './outbox.ts';
-import { type OutboxEntry, writeOf } from './record.ts';
+import { type OutboxEntry, revisionTextOf, writeOf } from './record.ts';
 import type { RedisLink } from './redis-link.ts';
 import { stateScript } from './script.ts';
 import { acknowledge, bucketState, raiseBucket } from './scripts/bucket.lua.ts';
@@ -168,7 +168,9 @@ export class Relay<Row> implements Component {
       compare = false;
       this.#condition.ready();
       if (entries.length > 0) {
-        const [word, actual] = await store.run(acknowledged, kind.name, writer.bucket.number, entries.at(-1)!.id, writer.sequence);
+        const last = entries.at(-1)!;
+        const { number } = writer.bucket;
+        const [word, actual] = await store.run(acknowledged, kind.name, number, last.id, writer.sequence, revisionTextOf(last));
         if (word !== 'ok') throw new MyelinError('aborted', `another relay has begun bucket ${actual}`);
         this.#published.add(entries.length, { kind: kind.name });
         if (batch.some(({ entry }) => entry.type === 'end')) await this.#deleteOlder(manager, writer.bucket);

@@ -1,11 +1,11 @@
 import { formatPrefix, overlaps, type Prefix, parsePrefix } from '@myelin/address';
+import { expectedDnsSubdomain } from '@myelin/labels';
 import { MyelinError } from '@myelin/service';
 
 /** Checks a node's name (RFC 1123 subdomain, as Kubernetes has it); throws `invalid_argument`. */
 export function checkNodeName(name: string): string {
-  if (name.length > 253 || !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name)) {
-    throw new MyelinError('invalid_argument', `node "${name}" is no node name: lower-case letters, digits, "-" and ".", 253 at most`);
-  }
+  const expected = expectedDnsSubdomain(name);
+  if (expected !== null) throw new MyelinError('invalid_argument', `node name "${name}": expected ${expected}`);
   return name;
 }
 

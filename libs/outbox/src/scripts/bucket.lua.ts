@@ -43,16 +43,17 @@ return {'ok', number}
 
 /**
  * Takes published entries out of the outbox. Invariant: idempotent, and without effect once the bucket has changed.
- * ARGV: kind, bucket number, id of the last published entry, sequence of the stream after it. Answers {'ok'} or {'number', actual one}.
+ * ARGV: kind, bucket number, id of the last published entry, sequence of the stream after it, its revision. Answers {'ok'} or {'number', actual one}.
  */
 export const acknowledge = /* lua */ `
-local kind, number, id, sequence = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local kind, number, id, sequence, revision = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local state = stream_key(kind, 'bucket')
 local actual = redis.call('HGET', state, 'number') or '0'
 if actual ~= number then return {'number', actual} end
 local ms, order = string.match(id, '^(%d+)-(%d+)$')
 redis.call('XTRIM', stream_key(kind, 'outbox'), 'MINID', ms .. '-' .. string.format('%.0f', tonumber(order) + 1))
 if tonumber(sequence) > tonumber(redis.call('HGET', state, 'sequence') or '0') then redis.call('HSET', state, 'sequence', sequence) end
+if not is_published(kind, revision) then redis.call('SET', stream_key(kind, 'published'), revision) end
 return {'ok'}
 `;
 

@@ -57,6 +57,15 @@ local function remove_row(kind, key)
   return revision
 end
 
+-- Whether a change has been published in some bucket of the kind.
+local function is_published(kind, revision)
+  local published = redis.call('GET', stream_key(kind, 'published'))
+  if not published then return false end
+  local of, counter = string.match(published, '^(%d+) (%d+)$')
+  local wanted_of, wanted = string.match(revision, '^(%d+) (%d+)$')
+  return of == wanted_of and tonumber(wanted) <= tonumber(counter)
+end
+
 -- Revision of the kind's last change.
 local function current_revision(kind) return incarnation .. ' ' .. (redis.call('GET', stream_key(kind, 'counter')) or '0') end
 `;

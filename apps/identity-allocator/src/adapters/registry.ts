@@ -1,0 +1,146 @@
+import { type Address, formatAddress, formatPrefix, type Prefix } from '@myelin/address';
+import { EndpointAddress, Identity, type Node } from '@myelin/contracts/identity';
+import type { Revision } from '@myelin/contracts/types';
+import { blocksLua, hexOf, parseRevision, type Reply, type Store, stateScript } from '@myelin/outbox';
+import { allocate } from './scripts/allocate.lua.ts';
+import { endpointLua } from './scripts/endpoint.lua.ts';
+import { registerNode } from './scripts/register.lua.ts';
+import { release } from './scripts/release.lua.ts';
+import { sessionLua } from './scripts/session.lua.ts';
+import { whoIs } from './scripts/who-is.lua.ts';
+
+/** Who calls: see the contract. */
+export interface CallerSession {
+  readonly node: string;
+  readonly registration: bigint;
+  readonly counter: bigint;
+}
+
+/** An endpoint that wants a number and addresses. `labels`: canonical. */
+export interface EndpointClaim {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: readonly string[];
+  readonly addresses: readonly Address[];
+  /** Numbers to try first. */
+  readonly preferred: readonly number[];
+}
+
+/** The caller's session is not (or no longer) the node's. */
+export type SessionRefusal =
+  | { readonly outcome: 'unregistered' }
+  | { readonly outcome: 'outdated'; readonly what: 'registration' | 'counter'; readonly given: string; readonly seen: string };
+
+export type RegisterOutcome =
+  | { readonly outcome: 'ok'; readonly registration: bigint; readonly revision: Revision }
+  | { readonly outcome: 'foreign'; readonly cidr: string }
+  | { readonly outcome: 'address'; readonly address: string; readonly holder: string };
+
+export type AllocateOutcome =
+  | {
+      readonly outcome: 'ok';
+      readonly number: number;
+      readonly identityRevision: Revision;
+      readonly endpointRevision: Revision;
+      readonly isPublished: boolean;
+    }
+  | { readonly outcome: 'outside'; readonly address: string }
+  | { readonly outcome: 'taken'; readonly address: string; readonly holder: EndpointAddress }
+  | { readonly outcome: 'exhausted' }
+  | SessionRefusal;
+
+export type ReleaseOutcome = { readonly outcome: 'ok' } | SessionRefusal;
+
+export type WhoIsOutcome =
+  | { readonly outcome: 'endpoint'; readonly endpoint: EndpointAddress; readonly identity: Identity | null }
+  | { readonly outcome: 'node'; readonly node: string }
+  | { readonly outcome: 'unknown' | 'world' };
+
+const scripts = {
+  register: stateScript(registerNode, blocksLua, sessionLua),
+  allocate: stateScript(allocate, blocksLua, sessionLua, endpointLua),
+  release: stateScript(release, sessionLua, endpointLua),
+  whoIs: stateScript(whoIs, blocksLua),
+};
+
+/** Numbers, addresses and nodes in Redis. All methods throw `unavailable` when that is away. */
+export class Registry {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Registers a node; what it had before under this name is replaced. */
+  async register(
+    node: Omit<Node, 'addresses' | 'podCidrs'>,
+    addresses: readonly Address[],
+    podCidrs: readonly Prefix[],
+  ): Promise<RegisterOutcome> {
+    const row: Node = { ...node, addresses: addresses.map(formatAddress), podCidrs: podCidrs.map(formatPrefix) };
+    const args = [node.name, node.uid, JSON.stringify(row), addresses.length, ...row.addresses, ...row.podCidrs];
+    const [word, first, second] = await this.#store.run(scripts.register, ...args);
+    if (word === 'foreign') return { outcome: 'foreign', cidr: first! };
+    if (word === 'address') return { outcome: 'address', address: first!, holder: second! };
+    return { outcome: 'ok', registration: BigInt(first!), revision: parseRevision(second!) };
+  }
+
+  /** Gives the endpoint its number and addresses. */
+  async allocate({ node, registration, counter }: CallerSession, claim: EndpointClaim): Promise<AllocateOutcome> {
+    const { uid, namespace, name, labels, preferred } = claim;
+    // Rows are put together in the script, which alone knows the number; texts are encoded here.
+    const tail = `,${JSON.stringify({ node, endpointUid: uid, namespace, name }).slice(1)}`;
+    const addresses = claim.addresses.flatMap((address) => {
+      const text = formatAddress(address);
+      return [text, hexOf(address), `{"address":${JSON.stringify(text)},"identity":`];
+    });
+    const session = [node, `${registration}`, `${counter}`];
+    const reply = await this.#store.run(
+      scripts.allocate,
+      ...session,
+      uid,
+      JSON.stringify(labels),
+      claim.addresses.length,
+      ...addresses,
+      tail,
+      ...preferred,
+    );
+    const [word, first, second, third, fourth] = reply;
+    switch (word) {
+      case 'ok': {
+        const revisions = { identityRevision: parseRevision(second!), endpointRevision: parseRevision(third!) };
+        return { outcome: 'ok', number: Number(first), ...revisions, isPublished: fourth === '1' };
+      }
+      case 'outside':
+        return { outcome: 'outside', address: first! };
+      case 'taken':
+        return { outcome: 'taken', address: first!, holder: EndpointAddress.fromPartial(JSON.parse(second!)) };
+      case 'exhausted':
+        return { outcome: 'exhausted' };
+      default:
+        return refusalOf(reply);
+    }
+  }
+
+  /** Takes back what the endpoint has; success where it has nothing. */
+  async release({ node, registration, counter }: CallerSession, uid: string): Promise<ReleaseOutcome> {
+    const reply = await this.#store.run(scripts.release, node, `${registration}`, `${counter}`, uid);
+    return reply[0] === 'ok' ? { outcome: 'ok' } : refusalOf(reply);
+  }
+
+  async whoIs(address: Address): Promise<WhoIsOutcome> {
+    const [word, first, second] = await this.#store.run(scripts.whoIs, formatAddress(address), hexOf(address));
+    if (word === 'endpoint') {
+      const identity = second === '' ? null : Identity.fromPartial(JSON.parse(second!));
+      return { outcome: 'endpoint', endpoint: EndpointAddress.fromPartial(JSON.parse(first!)), identity };
+    }
+    if (word === 'node') return { outcome: 'node', node: first! };
+    return { outcome: word === 'unknown' ? 'unknown' : 'world' };
+  }
+}
+
+function refusalOf([word, what, given, seen]: Reply): SessionRefusal {
+  if (word === 'unregistered') return { outcome: 'unregistered' };
+  return { outcome: 'outdated', what: what as 'registration' | 'counter', given: given!, seen: seen! };
+}

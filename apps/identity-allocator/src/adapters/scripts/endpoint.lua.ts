@@ -1,0 +1,45 @@
+/**
+ * Endpoints and their references to identity numbers (design C1, C5).
+ * Keys: `myelin:identity:endpoints:<node>`, hash: endpoint UID → "number registration address address…"; `myelin:identity:references:<number>`, set of
+ * "node/UID"; `myelin:identity:sets`, hash: labels (JSON) → number; `myelin:identity:former`, hash: number → SHA-1 of the labels that had it last.
+ * Invariants: an identity row exists exactly while the number has references, and is in `sets` exactly then; an address row belongs to the endpoint
+ * that lists it.
+ */
+export const endpointLua = /* lua */ `
+local function endpoints_key(node) return 'myelin:identity:endpoints:' .. node end
+local function references_key(number) return 'myelin:identity:references:' .. number end
+
+-- The endpoint of (node, UID): { number, registration, addresses (list) }, or nil.
+local function read_endpoint(node, uid)
+  local record = redis.call('HGET', endpoints_key(node), uid)
+  if not record then return nil end
+  local words = {}
+  for word in string.gmatch(record, '%S+') do words[#words + 1] = word end
+  return { number = words[1], registration = words[2], addresses = {unpack(words, 3)} }
+end
+
+local function write_endpoint(node, uid, number, registration, addresses)
+  redis.call('HSET', endpoints_key(node), uid, number .. ' ' .. registration .. ' ' .. table.concat(addresses, ' '))
+end
+
+-- Takes the reference of (node, UID) to a number away; the last one frees the number.
+local function drop_reference(node, uid, number)
+  redis.call('SREM', references_key(number), node .. '/' .. uid)
+  if redis.call('SCARD', references_key(number)) > 0 then return end
+  local row = read_row('identities', number)
+  if not row then return end
+  local labels = string.match(row.payload, '"labels":(.*)}$')
+  redis.call('HDEL', 'myelin:identity:sets', labels)
+  redis.call('HSET', 'myelin:identity:former', number, redis.sha1hex(labels))
+  remove_row('identities', number)
+end
+
+-- Removes an endpoint with its addresses and its reference.
+local function remove_endpoint(node, uid)
+  local endpoint = read_endpoint(node, uid)
+  if not endpoint then return end
+  for _, address in ipairs(endpoint.addresses) do remove_row('endpoints', address) end
+  redis.call('HDEL', endpoints_key(node), uid)
+  drop_reference(node, uid, endpoint.number)
+end
+`;

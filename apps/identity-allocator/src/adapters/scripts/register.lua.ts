@@ -1,0 +1,30 @@
+/**
+ * Registers a node and opens a session. Invariants: a registration is greater than every earlier one; pod ranges are blocks that ipam gave to this
+ * node; no two nodes share an address.
+ * ARGV: node, UID, row (JSON), count of addresses, addresses…, pod CIDRs (canonical)….
+ * Answers {'ok', registration, revision}, {'foreign', CIDR} or {'address', address, node that has it}.
+ */
+export const registerNode = /* lua */ `
+local node, uid, row, count = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local holders = 'myelin:identity:node-addresses'
+for i = 6 + count, #ARGV do
+  if not is_block_of(node, ARGV[i]) then return {'foreign', ARGV[i]} end
+end
+for i = 6, 5 + count do
+  local holder = redis.call('HGET', holders, ARGV[i])
+  if holder and holder ~= node then return {'address', ARGV[i], holder} end
+end
+
+-- Greater than every registration even after a loss of this counter: it follows the clock.
+local registrations = 'myelin:identity:registrations'
+local registration = string.format('%.0f', math.max(tonumber(redis.call('GET', registrations) or '0') + 1, tonumber(now_ms())))
+redis.call('SET', registrations, registration)
+redis.call('HSET', node_key(node), 'uid', uid, 'registration', registration, 'counter', '0')
+
+local before = read_row('nodes', node)
+if before then
+  for _, address in ipairs(cjson.decode(before.payload).addresses) do redis.call('HDEL', holders, address) end
+end
+for i = 6, 5 + count do redis.call('HSET', holders, ARGV[i], node) end
+return {'ok', registration, set_row('nodes', node, row)}
+`;

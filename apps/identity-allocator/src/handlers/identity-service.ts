@@ -1,0 +1,135 @@
+import { parseAddress } from '@myelin/address';
+import type { Identity, IdentityServiceService, WatchResponse, WhoIsResponse } from '@myelin/contracts/identity';
+import { parseLabel, type ReservedName, reservedIdentities, reservedLabels, reservedName } from '@myelin/labels';
+import type { RowTable } from '@myelin/outbox';
+import type { Handlers } from '@myelin/rpc';
+import { isMyelinError, type Log, MyelinError } from '@myelin/service';
+import type { StreamConsumer } from '@myelin/state-stream';
+import type { Registry } from '../adapters/registry.ts';
+import type { IdentityFeed } from '../domain/identity-feed.ts';
+import { hasLabels, preferredNumbers, readLabelSet } from '../domain/label-set.ts';
+import { endpointRefusal, registerRefusal } from './refusal.ts';
+import { readAddresses, readNodeName, readPodCidrs, readSession, readWord } from './request.ts';
+
+type Service = Handlers<typeof IdentityServiceService>;
+
+/** What the handlers work with. */
+export interface IdentityServiceParts {
+  readonly registry: Registry;
+  readonly identities: RowTable<Identity>;
+  readonly stream: Pick<StreamConsumer<Identity>, 'waitFor'>;
+  readonly feed: IdentityFeed;
+  /** How long a new number may take to be announced. */
+  readonly announceWithinMs: number;
+  readonly log: Log;
+}
+
+/** myelin.identity.v1.IdentityService. */
+export function identityService(parts: IdentityServiceParts): Service {
+  return {
+    registerNode: (request) => register(parts, request),
+    allocate: (request) => allocate(parts, request),
+    release: async (request) => {
+      const uid = readWord('endpoint UID', request.endpointUid);
+      const result = await parts.registry.release(readSession(request.node, request.session), uid);
+      if (result.outcome !== 'ok') throw endpointRefusal(request.node, uid, result);
+      return {};
+    },
+    get: async ({ number }) => {
+      const reserved = reservedName(number);
+      if (reserved !== null) return { identity: reservedIdentity(reserved) };
+      const [found] = await parts.identities.get([`${number}`]);
+      if (found == null) throw new MyelinError('not_found', `nobody has identity ${number}`);
+      return { identity: found.row };
+    },
+    list: async (request) => {
+      const wanted = request.labels.map((text) => {
+        const label = parseLabel(text);
+        if (label === null) throw new MyelinError('invalid_argument', `label "${text}" is not of the form source:key=value or key=value`);
+        return label;
+      });
+      const { rows, revision } = await parts.identities.list();
+      const identities = rows.map(({ row }) => row).filter(({ labels }) => hasLabels(labels, wanted));
+      return { identities: identities.sort((a, b) => a.number - b.number), revision };
+    },
+    whoIs: (request) => whoIs(parts, request.address),
+    watch: (_request, { signal }) => watch(parts.feed, signal),
+  };
+}
+
+type RequestOf<K extends keyof Service> = Parameters<Service[K]>[0];
+
+async function register(
+  { registry, log }: IdentityServiceParts,
+  request: RequestOf<'registerNode'>,
+): Promise<Awaited<ReturnType<Service['registerNode']>>> {
+  const name = readNodeName(request.name);
+  const uid = readWord('node UID', request.uid);
+  const result = await registry.register(
+    { name, uid },
+    readAddresses(`node ${name}`, request.addresses),
+    readPodCidrs(name, request.podCidrs),
+  );
+  if (result.outcome !== 'ok') throw registerRefusal(name, result);
+  const { registration, revision } = result;
+  log.info({ node: name, uid, registration: `${registration}` }, 'node registered');
+  return { registration, revision };
+}
+
+async function allocate(parts: IdentityServiceParts, request: RequestOf<'allocate'>): Promise<Awaited<ReturnType<Service['allocate']>>> {
+  const { registry, stream, announceWithinMs } = parts;
+  const session = readSession(request.node, request.session);
+  const uid = readWord('endpoint UID', request.endpointUid);
+  const { namespace, name } = request;
+  const reading = readLabelSet(request.labels);
+  if ('problem' in reading) throw new MyelinError('invalid_argument', `endpoint ${uid} of node ${session.node}: ${reading.problem}`);
+  const { labels } = reading;
+  const addresses = readAddresses(`endpoint ${uid} of node ${session.node}`, request.addresses);
+  const result = await registry.allocate(session, { uid, namespace, name, labels, addresses, preferred: preferredNumbers(labels) });
+  if (result.outcome !== 'ok') throw endpointRefusal(session.node, uid, result);
+  const { number: identity, identityRevision, endpointRevision, isPublished } = result;
+  // C4: a number that nobody has heard of is not answered. It is recorded, so that the same call later gets the same one.
+  if (!isPublished)
+    await stream.waitFor(identityRevision, announceWithinMs).catch((error) => Promise.reject(notAnnounced(identity, error)));
+  return { identity, identityRevision, endpointRevision };
+}
+
+function notAnnounced(identity: number, cause: unknown): unknown {
+  if (!isMyelinError(cause, 'deadline_exceeded')) return cause;
+  return new MyelinError('unavailable', `identity ${identity} is not announced yet: is NATS running? Call again`, { cause });
+}
+
+async function whoIs({ registry }: IdentityServiceParts, text: string): Promise<WhoIsResponse> {
+  const address = parseAddress(text);
+  if (address === null) throw new MyelinError('invalid_argument', `"${text}" is no IP address`);
+  const result = await registry.whoIs(address);
+  if (result.outcome === 'endpoint') {
+    const { identity, node, namespace, name } = result.endpoint;
+    return { identity: result.identity ?? { number: identity, labels: [] }, node, namespace, name };
+  }
+  const nobody = { node: '', namespace: '', name: '' };
+  // Whose node it is depends on who asks: to all but itself it is a remote one.
+  if (result.outcome === 'node') return { ...nobody, identity: reservedIdentity('remote-node'), node: result.node };
+  return { ...nobody, identity: reservedIdentity(result.outcome) };
+}
+
+function reservedIdentity(name: ReservedName): Identity {
+  return { number: reservedIdentities[name], labels: [...reservedLabels(name)] };
+}
+
+async function* watch(feed: IdentityFeed, signal: AbortSignal): AsyncGenerator<WatchResponse> {
+  const watcher = feed.watch();
+  try {
+    while (!signal.aborted) {
+      const news = new Promise<void>((resolve) => {
+        watcher.onNews = resolve;
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      const messages = watcher.take();
+      yield* messages;
+      if (messages.length === 0) await news;
+    }
+  } finally {
+    watcher.close();
+  }
+}

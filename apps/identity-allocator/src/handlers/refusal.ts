@@ -1,0 +1,43 @@
+import { MyelinError } from '@myelin/service';
+import type { AllocateOutcome, RegisterOutcome, ReleaseOutcome } from '../adapters/registry.ts';
+
+type Refused<T extends { readonly outcome: string }> = Exclude<T, { readonly outcome: 'ok' }>;
+
+/** The error for a refused registration. */
+export function registerRefusal(node: string, refused: Refused<RegisterOutcome>): MyelinError {
+  if (refused.outcome === 'foreign') {
+    return new MyelinError(
+      'failed_precondition',
+      `node ${node}: pod CIDR ${refused.cidr} is none of its blocks: ask ipam for it first (AcquireBlocks)`,
+    );
+  }
+  return new MyelinError('already_exists', `node ${node}: address ${refused.address} belongs to node ${refused.holder}`);
+}
+
+/** The error for a refused call about an endpoint. */
+export function endpointRefusal(node: string, uid: string, refused: Refused<AllocateOutcome> | Refused<ReleaseOutcome>): MyelinError {
+  const endpoint = `endpoint ${uid} of node ${node}`;
+  switch (refused.outcome) {
+    case 'unregistered':
+      return new MyelinError('failed_precondition', `node ${node} is not registered with this session: call RegisterNode first`);
+    case 'outdated':
+      return new MyelinError(
+        'aborted',
+        `${endpoint}: the session's ${refused.what} ${refused.given} is outdated, ${refused.seen} has been seen: another agent of the node, or a later call of it, has come before`,
+      );
+    case 'outside':
+      return new MyelinError('failed_precondition', `${endpoint}: address ${refused.address} is in none of the node's blocks`);
+    case 'taken': {
+      const { namespace, name, endpointUid, node: holder } = refused.holder;
+      return new MyelinError(
+        'already_exists',
+        `${endpoint}: address ${refused.address} belongs to endpoint ${namespace}/${name} (${endpointUid}) of node ${holder}`,
+      );
+    }
+    case 'exhausted':
+      return new MyelinError(
+        'resource_exhausted',
+        `${endpoint}: every identity number is in use: let fewer labels make an identity (label filter)`,
+      );
+  }
+}

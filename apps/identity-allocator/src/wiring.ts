@@ -1,0 +1,31 @@
+import { IdentityServiceService } from '@myelin/contracts/identity';
+import { RedisLink, Relay, RowTable, Store } from '@myelin/outbox';
+import { implement, RpcServer } from '@myelin/rpc';
+import type { Component, ServiceContext } from '@myelin/service';
+import { NatsLink, StreamConsumer, type StreamKind, streamKinds } from '@myelin/state-stream';
+import { Registry } from './adapters/registry.ts';
+import type { AllocatorConfig } from './config.ts';
+import { IdentityFeed } from './domain/identity-feed.ts';
+import { identityService } from './handlers/identity-service.ts';
+
+/** The parts of identity-allocator, in the order in which they start. */
+export function wire(config: AllocatorConfig, { log, metrics, readiness }: ServiceContext): readonly Component[] {
+  const { meter } = metrics;
+  const redis = new RedisLink({ url: config.redis, log, readiness });
+  const nats = new NatsLink({ url: config.nats, name: 'identity-allocator', log, readiness });
+  const store = new Store({ redis, nats, acceptEmpty: config.acceptEmpty, log, readiness });
+  const relayOf = <Row>(kind: StreamKind<Row>) => new Relay({ kind, redis, store, nats, log, meter, readiness });
+  const relays = [relayOf(streamKinds.identities), relayOf(streamKinds.endpoints), relayOf(streamKinds.nodes)];
+
+  // What is published comes back by the stream, as every consumer sees it: watchers are told from there.
+  const feed = new IdentityFeed();
+  const stream = new StreamConsumer({ kind: streamKinds.identities, link: nats, onBatch: (batch) => feed.apply(batch), log, readiness });
+  meter.createObservableGauge('identity', { description: 'Identities in use' }).addCallback((result) => result.observe(feed.size));
+
+  const { announceWithinMs, listen, listenUnix } = config;
+  const identities = new RowTable(streamKinds.identities, store);
+  const handlers = identityService({ registry: new Registry(store), identities, stream, feed, announceWithinMs, log });
+  const services = [implement(IdentityServiceService, handlers)];
+  const server = new RpcServer({ service: 'identity-allocator', listen, listenUnix, services, readiness, log, meter });
+  return [redis, nats, store, ...relays, stream, server];
+}
