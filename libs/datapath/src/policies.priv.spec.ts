@@ -1,17 +1,15 @@
-import { BpfMap } from '@myelin/bpf-native';
 import { policySpace, subjectCodec } from '@myelin/datapath-layout';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Datapath } from './datapath.ts';
-import { mapPin } from './pins.ts';
 import { encodeEntries, type PolicyImage, type PolicyImageEntry } from './policy-image.ts';
 import { indexKey } from './table.ts';
-import { NodeKernel } from './testing/node-kernel.ts';
+import type { Tables } from './tables.ts';
+import { KernelTables } from './testing/kernel-tables.ts';
 
-let kernel: NodeKernel;
-let datapath: Datapath;
+let kernel: KernelTables;
+let tables: Tables;
 beforeEach(async () => {
-  kernel = new NodeKernel();
-  datapath = await kernel.open();
+  kernel = await KernelTables.create();
+  tables = await kernel.open();
 });
 afterEach(() => kernel.close());
 
@@ -41,17 +39,8 @@ const image = (identity: number, digest: string, entries: readonly PolicyImageEn
 const head = ({ entries: _, ...rest }: PolicyImage) => rest;
 const sorted = (entries: readonly PolicyImageEntry[]) => entries.map((of) => JSON.stringify(of)).sort();
 
-function withMap<T>(name: string, use: (map: BpfMap) => T): T {
-  const map = BpfMap.openPinned(mapPin(kernel.bpffs, name));
-  try {
-    return use(map);
-  } finally {
-    map.close();
-  }
-}
-const subject = (identity: number) =>
-  withMap('subjects', (map) => subjectCodec.read(map.lookup(indexKey(datapath.policies.subjectOf(identity)))!));
-const entryCount = () => withMap('policy_entries', (map) => [...map.keys()].length);
+const subject = (identity: number) => subjectCodec.read(kernel.map('subjects').lookup(indexKey(tables.policies.subjectOf(identity)))!);
+const entryCount = () => [...kernel.map('policy_entries').keys()].length;
 
 describe('policies', () => {
   it('are read back from the kernel as written, entries of every shape included', async () => {
@@ -61,77 +50,86 @@ describe('policies', () => {
       entry({ protocol: null, port: 0, portBits: 0, space: policySpace.SPACE_ANY, peer: 0 }),
       entry({ port: 0x1f00, portBits: 8, direction: 2, space: policySpace.SPACE_CLASS, peer: 9, ruleSet: 5, origin: 0xffffffff }),
     ];
-    expect(await datapath.policies.apply([image(300, 'abc', entries)])).toEqual({ applied: [300], refused: [] });
-    expect(datapath.policies.read(300)).toEqual(head(image(300, 'abc')));
-    expect(sorted(datapath.policies.readEntries(300))).toEqual(sorted(entries));
-    expect([datapath.policies.read(301), datapath.policies.readEntries(301)]).toEqual([null, []]);
+    expect(await tables.policies.apply({ put: [image(300, 'abc', entries)] })).toEqual({ applied: [300], refused: [] });
+    expect(tables.policies.read(300)).toEqual(head(image(300, 'abc')));
+    expect(sorted(tables.policies.readEntries(300))).toEqual(sorted(entries));
+    expect([tables.policies.read(301), tables.policies.readEntries(301)]).toEqual([null, []]);
   });
   it('are replaced by filling another id and flipping to it, the old entries gone afterwards (D2)', async () => {
-    await datapath.policies.apply([image(300, 'a', [entry(), entry({ port: 81 })])]);
+    await tables.policies.apply({ put: [image(300, 'a', [entry(), entry({ port: 81 })])] });
     const before = subject(300);
-    await datapath.policies.apply([image(300, 'b', [entry({ port: 443 })])]);
+    await tables.policies.apply({ put: [image(300, 'b', [entry({ port: 443 })])] });
     const after = subject(300);
     expect(after.policy).not.toBe(before.policy);
     expect(after.epoch).toBeGreaterThan(before.epoch);
-    expect(after.epoch).toBe(datapath.clock.now);
+    expect(after.epoch).toBe(tables.clock.now);
     expect(entryCount()).toBe(1);
-    expect(datapath.policies.read(300)?.digest).toBe('000000000000000b');
+    expect(tables.policies.read(300)?.digest).toBe('000000000000000b');
   });
   it('of one call flip in one turn of the clock', async () => {
-    await datapath.policies.apply([image(300, 'a'), image(301, 'b')]);
+    await tables.policies.apply({ put: [image(300, 'a'), image(301, 'b')] });
     expect(subject(300).epoch).toBe(subject(301).epoch);
-    expect(datapath.clock.now).toBe(1);
+    expect(tables.clock.now).toBe(1);
   });
   it('that are removed leave an index that is given again last, with an epoch that never falls', async () => {
-    await datapath.policies.apply([image(300, 'a')]);
-    const index = datapath.policies.subjectOf(300);
-    await datapath.policies.remove([300, 999]);
-    const freed = withMap('subjects', (map) => subjectCodec.read(map.lookup(indexKey(index))!));
-    expect(freed).toMatchObject({ policy: 0, epoch: datapath.clock.now });
+    await tables.policies.apply({ put: [image(300, 'a')] });
+    const index = tables.policies.subjectOf(300);
+    await tables.policies.apply({ removed: [300, 999] });
+    const freed = subjectCodec.read(kernel.map('subjects').lookup(indexKey(index))!);
+    expect(freed).toMatchObject({ policy: 0, epoch: tables.clock.now });
     expect(entryCount()).toBe(0);
-    expect(datapath.policies.subjectOf(301)).not.toBe(index);
+    expect(tables.policies.subjectOf(301)).not.toBe(index);
+  });
+  it('are compared entry by entry with what is in the kernel', async () => {
+    const held = image(300, 'a', [entry(), entry({ port: 81 })]);
+    await tables.policies.apply({ put: [held] });
+    expect(tables.policies.holds({ ...held, entries: held.entries.toReversed() })).toBe(true);
+    expect(tables.policies.holds({ ...held, entries: [entry(), entry({ port: 82 })] })).toBe(false);
+    expect(tables.policies.holds({ ...held, entries: [entry()] })).toBe(false);
+    expect(tables.policies.holds({ ...held, egressClasses: false })).toBe(false);
+    expect(tables.policies.holds(image(301, 'a'))).toBe(false);
   });
   it('keep the index that was given before the policy was there', async () => {
-    const index = datapath.policies.subjectOf(300);
-    await datapath.policies.apply([image(300, 'a')]);
-    expect(datapath.policies.subjectOf(300)).toBe(index);
+    const index = tables.policies.subjectOf(300);
+    await tables.policies.apply({ put: [image(300, 'a')] });
+    expect(tables.policies.subjectOf(300)).toBe(index);
   });
   it('are found again by a new process: indexes, ids and entries', async () => {
-    await datapath.policies.apply([image(300, 'a'), image(301, 'b', [entry(), entry({ port: 81 })])]);
-    const [index, { policy }] = [datapath.policies.subjectOf(301), subject(301)];
-    datapath = await kernel.reopen(datapath);
-    expect(datapath.policies.subjectOf(301)).toBe(index);
-    expect(datapath.policies.readEntries(301)).toHaveLength(2);
-    expect(datapath.policies.identities().toSorted()).toEqual([300, 301]);
-    await datapath.policies.apply([image(301, 'c')]);
+    await tables.policies.apply({ put: [image(300, 'a'), image(301, 'b', [entry(), entry({ port: 81 })])] });
+    const [index, { policy }] = [tables.policies.subjectOf(301), subject(301)];
+    tables = await kernel.open();
+    expect(tables.policies.subjectOf(301)).toBe(index);
+    expect(tables.policies.readEntries(301)).toHaveLength(2);
+    expect(tables.policies.identities().toSorted()).toEqual([300, 301]);
+    await tables.policies.apply({ put: [image(301, 'c')] });
     expect(subject(301).policy).toBeGreaterThan(policy);
     expect(entryCount()).toBe(2);
   });
   it('that a killed agent left half filled are cleared by the next one, those in force stay', async () => {
-    await datapath.policies.apply([image(300, 'a')]);
+    await tables.policies.apply({ put: [image(300, 'a')] });
     const { keys, values } = encodeEntries(77, [entry(), entry({ port: 81 })]);
-    withMap('policy_entries', (map) => map.updateBatchSync(keys, values));
-    datapath = await kernel.reopen(datapath);
+    kernel.map('policy_entries').updateBatchSync(keys, values);
+    tables = await kernel.open();
     expect(entryCount()).toBe(1);
-    expect(datapath.policies.pressure.map(({ entries }) => entries)).toEqual([1, 1, 1]);
-    expect(datapath.policies.readEntries(300)).toEqual([entry()]);
+    expect(tables.policies.pressure.map(({ entries }) => entries)).toEqual([1, 1, 1]);
+    expect(tables.policies.readEntries(300)).toEqual([entry()]);
   });
 });
 
 describe('a policy that does not fit', () => {
   it('is refused by name; what was in force for it and for others stays (C8)', async () => {
-    const small = new NodeKernel();
+    const small = await KernelTables.create({ policy_entries: 4 });
     try {
-      const tight = await small.open({ sizes: { policy_entries: 4 } });
-      await tight.policies.apply([image(300, 'a'), image(301, 'b')]);
+      const tight = await small.open();
+      await tight.policies.apply({ put: [image(300, 'a'), image(301, 'b')] });
       const large = Array.from({ length: 9 }, (_, port) => entry({ port }));
-      const { applied, refused } = await tight.policies.apply([image(300, 'c', large), image(301, 'd')]);
+      const { applied, refused } = await tight.policies.apply({ put: [image(300, 'c', large), image(301, 'd')] });
       expect(applied).toEqual([301]);
       expect(refused.map(({ identity, error }) => [identity, error.code])).toEqual([[300, 'full']]);
       expect(refused[0]!.error.message).toMatch(/identity 300: it has 9 entries/);
       expect([tight.policies.read(300)?.digest, tight.policies.read(301)?.digest].map((digest) => digest?.at(-1))).toEqual(['a', 'd']);
       expect(tight.policies.readEntries(300)).toEqual([entry()]);
-      expect(tight.refusals().get('policy_entries')).toBe(1);
+      expect(small.refusals.get('policy_entries')).toBe(1);
       expect(tight.policies.pressure[2]).toMatchObject({ entries: 2, capacity: 4 });
     } finally {
       small.close();

@@ -13,6 +13,13 @@ import {
 } from './policy-image.ts';
 import { indexKey, type OnFull, type TablePressure } from './table.ts';
 
+/** A change of policies that takes effect in one turn of the clock. */
+export interface PolicyEdit {
+  readonly put?: readonly PolicyImage[];
+  /** Identities whose policy goes: packets of these subjects drop with 203, and their indexes are free again. Missing is success. */
+  readonly removed?: readonly number[];
+}
+
 /** What became of a set of policies. A refused one could not be written: what was in force for it still is. */
 export interface PolicyChanges {
   readonly applied: readonly number[];
@@ -114,11 +121,26 @@ export class PolicyTable {
     });
   }
 
-  /** Puts these policies in force: all are filled, then all flip in one turn of the clock. One at a time: the next call waits for this one. */
-  async apply(images: readonly PolicyImage[]): Promise<PolicyChanges> {
+  /** Whether exactly this is in force for its identity, entry by entry, as the kernel has it. */
+  holds(image: PolicyImage): boolean {
+    const { entries, ...head } = image;
+    const same = (a: PolicyHead | null, b: PolicyHead) => a !== null && encodeHead(a).equals(encodeHead(b));
+    if (!same(this.read(image.identity), head)) return false;
+    const text = (of: readonly PolicyImageEntry[]) =>
+      of.map((entry) => encodeEntries(0, [entry])).map(({ keys, values }) => keys.toString('hex') + values.toString('hex'));
+    const wanted = new Set(text(entries));
+    const held = text(this.readEntries(image.identity));
+    return held.length === wanted.size && held.every((entry) => wanted.has(entry));
+  }
+
+  /**
+   * Puts policies in force and takes others away: all are filled first, then all flip in one turn of the clock, then what nobody uses any more is deleted. One that doesn't fit is
+   * reported; the others are applied. Calls must not overlap.
+   */
+  async apply({ put = [], removed = [] }: PolicyEdit): Promise<PolicyChanges> {
     const filled: Filled[] = [];
     const refused: PolicyChanges['refused'][number][] = [];
-    for (const image of images) {
+    for (const image of put) {
       try {
         filled.push({ image, id: await this.#fill(image) });
       } catch (error) {
@@ -126,21 +148,18 @@ export class PolicyTable {
         refused.push({ identity: image.identity, error });
       }
     }
-    const old = this.#clock.turn((epoch) => filled.map(({ image, id }) => this.#flip(this.subjectOf(image.identity), id, epoch)));
+    const old = this.#clock.turn((epoch) => {
+      const replaced = filled.map(({ image, id }) => this.#flip(this.subjectOf(image.identity), id, epoch));
+      return [...replaced, ...removed.map((identity) => this.#drop(identity, epoch))];
+    });
     for (const id of old) await this.#clear(id);
     return { applied: filled.map(({ image }) => image.identity), refused };
   }
 
-  /** Takes policies away: packets of these subjects drop with 203. Missing is success. Their indexes are free again. */
-  async remove(identities: Iterable<number>): Promise<void> {
-    const old = this.#clock.turn((epoch) =>
-      [...identities].map((identity) => {
-        const index = this.#indexes.get(identity);
-        this.#indexes.delete(identity);
-        return index === undefined ? 0 : this.#flip(index, 0, epoch);
-      }),
-    );
-    for (const id of old) await this.#clear(id);
+  #drop(identity: number, epoch: number): number {
+    const index = this.#indexes.get(identity);
+    this.#indexes.delete(identity);
+    return index === undefined ? 0 : this.#flip(index, 0, epoch);
   }
 
   /** Points a subject to a policy id; returns the one before. Index and epoch are one word, and name one policy for ever. */

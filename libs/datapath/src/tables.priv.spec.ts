@@ -1,31 +1,22 @@
 import { address, formatAddress, formatPrefix, prefix } from '@myelin/address';
-import { BpfMap } from '@myelin/bpf-native';
 import { endpointCodec, nodeStateCodec } from '@myelin/datapath-layout';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Datapath } from './datapath.ts';
 import type { EndpointEntry } from './endpoints.ts';
 import { peerIndex } from './peer-epochs.ts';
-import { mapPin } from './pins.ts';
 import { indexKey } from './table.ts';
-import { NodeKernel } from './testing/node-kernel.ts';
+import type { Tables } from './tables.ts';
+import { KernelTables } from './testing/kernel-tables.ts';
 
-let kernel: NodeKernel;
-let datapath: Datapath;
+let kernel: KernelTables;
+let tables: Tables;
 beforeEach(async () => {
-  kernel = new NodeKernel();
-  datapath = await kernel.open();
+  kernel = await KernelTables.create();
+  tables = await kernel.open();
 });
 afterEach(() => kernel.close());
 
-/** Reads a raw value of a pinned map, as the programs see it. */
-function raw(map: string, index: number): Buffer {
-  const pinned = BpfMap.openPinned(mapPin(kernel.bpffs, map));
-  try {
-    return pinned.lookup(indexKey(index))!;
-  } finally {
-    pinned.close();
-  }
-}
+/** A raw value, as the programs see it. */
+const raw = (map: string, index: number) => kernel.map(map).lookup(indexKey(index))!;
 const peerEpoch = (text: string) => raw('peer_epochs', peerIndex(address(text))).readUInt32LE();
 const nodeState = () => nodeStateCodec.read(raw('node_state', 0));
 
@@ -45,27 +36,27 @@ describe('addresses', () => {
   const web = address('10.1.0.2');
   const six = address('fd00:1::2');
   it('are read back as written, in both families', () => {
-    datapath.addresses.set(web, { identity: 300, slot: 4, node: 0 });
-    datapath.addresses.set(six, { identity: 301, slot: 0, node: 7 });
-    expect(datapath.addresses.read(web)).toEqual({ identity: 300, slot: 4, node: 0 });
-    expect(datapath.addresses.read(six)).toEqual({ identity: 301, slot: 0, node: 7 });
-    expect(datapath.addresses.read(address('10.1.0.3'))).toBeNull();
+    tables.addresses.set(web, { identity: 300, slot: 4, node: 0 });
+    tables.addresses.set(six, { identity: 301, slot: 0, node: 7 });
+    expect(tables.addresses.read(web)).toEqual({ identity: 300, slot: 4, node: 0 });
+    expect(tables.addresses.read(six)).toEqual({ identity: 301, slot: 0, node: 7 });
+    expect(tables.addresses.read(address('10.1.0.3'))).toBeNull();
   });
   it('raise their epoch, and then the clock to it; writing the same again costs nothing (D2)', () => {
-    expect(datapath.addresses.set(web, { identity: 300, slot: 4, node: 0 })).toBe(true);
+    expect(tables.addresses.set(web, { identity: 300, slot: 4, node: 0 })).toBe(true);
     expect([peerEpoch('10.1.0.2'), nodeState().clock]).toEqual([1, 1]);
-    expect(datapath.addresses.set(web, { identity: 300, slot: 4, node: 0 })).toBe(false);
+    expect(tables.addresses.set(web, { identity: 300, slot: 4, node: 0 })).toBe(false);
     expect(nodeState().clock).toBe(1);
-    datapath.addresses.delete(web);
+    tables.addresses.delete(web);
     expect([peerEpoch('10.1.0.2'), nodeState().clock]).toEqual([2, 2]);
     expect(peerEpoch('10.9.9.9')).toBe(0);
   });
   it('are reconciled: written, and with prune all others deleted', async () => {
-    datapath.addresses.set(address('10.9.0.1'), { identity: 300, slot: 0, node: 1 });
+    tables.addresses.set(address('10.9.0.1'), { identity: 300, slot: 0, node: 1 });
     const peer = { identity: 310, slot: 0, node: 1 };
-    expect(await datapath.addresses.reconcile([[web, peer]], { prune: false })).toMatchObject({ written: 1, deleted: 0 });
+    expect(await tables.addresses.reconcile([[web, peer]], { prune: false })).toMatchObject({ written: 1, deleted: 0 });
     expect(
-      await datapath.addresses.reconcile(
+      await tables.addresses.reconcile(
         [
           [web, peer],
           [six, peer],
@@ -73,21 +64,20 @@ describe('addresses', () => {
         { prune: true },
       ),
     ).toMatchObject({ written: 1, deleted: 1, refused: [] });
-    expect((await datapath.addresses.entries()).map(([of]) => formatAddress(of)).sort()).toEqual(['10.1.0.2', 'fd00:1::2']);
+    expect((await tables.addresses.entries()).map(([of]) => formatAddress(of)).sort()).toEqual(['10.1.0.2', 'fd00:1::2']);
   });
   it('that find no room are refused by name; the others stand, and the refusal is counted (C8)', async () => {
-    datapath.close();
-    const small = new NodeKernel();
+    const small = await KernelTables.create({ addresses_v4: 2 });
     try {
-      const tight = await small.open({ sizes: { addresses_v4: 2 } });
+      const tight = await small.open();
       const peer = { identity: 310, slot: 0, node: 1 };
       const all = ['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::1'].map((text) => [address(text), peer] as const);
       const { refused } = await tight.addresses.reconcile(all, { prune: false });
       expect(refused.map(({ error }) => [error.code, error.object])).toEqual([['full', '10.0.0.3']]);
       expect(tight.addresses.read(address('10.0.0.1'))).toEqual(peer);
       expect(tight.addresses.read(address('fd00::1'))).toEqual(peer);
-      expect(tight.refusals().get('addresses_v4')).toBe(1);
-      expect(tight.pressure()).toContainEqual({ table: 'addresses_v4', entries: 2, capacity: 2 });
+      expect(small.refusals.get('addresses_v4')).toBe(1);
+      expect(tight.addresses.pressure).toContainEqual({ table: 'addresses_v4', entries: 2, capacity: 2 });
       // Room made by pruning is used in the same reconciliation.
       expect((await tight.addresses.reconcile(all.slice(1, 3), { prune: true })).refused).toEqual([]);
     } finally {
@@ -99,107 +89,107 @@ describe('addresses', () => {
 describe('prefixes', () => {
   const entry = (text: string, identity: number, peerClass: number) => ({ prefix: prefix(text), identity, peerClass });
   it('are all written in one turn, with the prefix epoch before the clock', () => {
-    datapath.prefixes.reconcile([entry('0.0.0.0/0', 9, 0), entry('::/0', 10, 0), entry('10.0.0.0/8', 0, 3)]);
+    tables.prefixes.reconcile([entry('0.0.0.0/0', 9, 0), entry('::/0', 10, 0), entry('10.0.0.0/8', 0, 3)]);
     expect(nodeState()).toEqual({ clock: 1, prefixEpoch: 1 });
   });
   it('that are the same cost no epoch', () => {
-    datapath.prefixes.reconcile([entry('10.0.0.0/8', 0, 3)]);
-    expect(datapath.prefixes.reconcile([entry('10.0.0.0/8', 0, 3)])).toEqual({ written: 0, deleted: 0, refused: [] });
+    tables.prefixes.reconcile([entry('10.0.0.0/8', 0, 3)]);
+    expect(tables.prefixes.reconcile([entry('10.0.0.0/8', 0, 3)])).toEqual({ written: 0, deleted: 0, refused: [] });
     expect(nodeState().clock).toBe(1);
   });
   it('that are not wanted any more are deleted', () => {
-    datapath.prefixes.reconcile([entry('10.0.0.0/8', 0, 3), entry('fd00::/16', 1 << 24, 4)]);
-    expect(datapath.prefixes.reconcile([entry('fd00::/16', 1 << 24, 5)])).toMatchObject({ written: 1, deleted: 1 });
-    expect(datapath.prefixes.entries()).toEqual([entry('fd00::/16', 1 << 24, 5)]);
+    tables.prefixes.reconcile([entry('10.0.0.0/8', 0, 3), entry('fd00::/16', 1 << 24, 4)]);
+    expect(tables.prefixes.reconcile([entry('fd00::/16', 1 << 24, 5)])).toMatchObject({ written: 1, deleted: 1 });
+    expect(tables.prefixes.entries()).toEqual([entry('fd00::/16', 1 << 24, 5)]);
   });
   it('are found again by a new process, the shortest and the longest too', async () => {
     const entries = [entry('0.0.0.0/0', 9, 0), entry('::/0', 10, 1), entry('10.1.2.3/32', 5, 2), entry('fd00::1/128', 6, 3)];
-    datapath.prefixes.reconcile(entries);
-    datapath = await kernel.reopen(datapath);
-    const texts = datapath.prefixes.entries().map((found) => [formatPrefix(found.prefix), found.identity, found.peerClass]);
+    tables.prefixes.reconcile(entries);
+    tables = await kernel.open();
+    const texts = tables.prefixes.entries().map((found) => [formatPrefix(found.prefix), found.identity, found.peerClass]);
     expect(texts.sort()).toEqual(entries.map((wanted) => [formatPrefix(wanted.prefix), wanted.identity, wanted.peerClass]).sort());
-    expect(datapath.prefixes.reconcile(entries)).toEqual({ written: 0, deleted: 0, refused: [] });
+    expect(tables.prefixes.reconcile(entries)).toEqual({ written: 0, deleted: 0, refused: [] });
   });
 });
 
 describe('endpoints', () => {
   it('are read back as written', () => {
-    const entry = pod(datapath.endpoints.reserve(), { ready: true });
-    datapath.endpoints.write(entry);
-    expect(datapath.endpoints.read(entry.slot)).toEqual(entry);
-    expect(datapath.endpoints.entries()).toEqual([entry]);
+    const entry = pod(tables.endpoints.reserve(), { ready: true });
+    tables.endpoints.write(entry);
+    expect(tables.endpoints.read(entry.slot)).toEqual(entry);
+    expect(tables.endpoints.entries()).toEqual([entry]);
     expect(raw('interfaces', entry.ifindex).readUInt32LE()).toBe(entry.slot);
   });
   it('raise their own epoch at every change, and never go back, not even when the slot is given again (D2)', () => {
-    const slot = datapath.endpoints.reserve();
+    const slot = tables.endpoints.reserve();
     const epoch = () => endpointCodec.read(raw('endpoints', slot)).epoch;
-    datapath.endpoints.write(pod(slot));
+    tables.endpoints.write(pod(slot));
     const first = epoch();
-    datapath.endpoints.write(pod(slot));
+    tables.endpoints.write(pod(slot));
     expect(epoch()).toBe(first);
-    datapath.endpoints.write(pod(slot, { ready: true }));
+    tables.endpoints.write(pod(slot, { ready: true }));
     expect(epoch()).toBe(first + 1);
-    datapath.endpoints.remove(slot);
+    tables.endpoints.remove(slot);
     expect([epoch(), nodeState().clock]).toEqual([first + 2, first + 2]);
-    expect(datapath.endpoints.read(slot)).toBeNull();
+    expect(tables.endpoints.read(slot)).toBeNull();
   });
   it('lose their interface when removed or moved to another', () => {
-    const slot = datapath.endpoints.reserve();
-    datapath.endpoints.write(pod(slot, { ifindex: 50 }));
-    datapath.endpoints.write(pod(slot, { ifindex: 51 }));
+    const slot = tables.endpoints.reserve();
+    tables.endpoints.write(pod(slot, { ifindex: 50 }));
+    tables.endpoints.write(pod(slot, { ifindex: 51 }));
     expect([raw('interfaces', 50).readUInt32LE(), raw('interfaces', 51).readUInt32LE()]).toEqual([0, slot]);
-    datapath.endpoints.remove(slot);
+    tables.endpoints.remove(slot);
     expect(raw('interfaces', 51).readUInt32LE()).toBe(0);
   });
   it('get the slot that has been free longest, over a restart too', async () => {
-    const [a, b] = [datapath.endpoints.reserve(), datapath.endpoints.reserve()];
+    const [a, b] = [tables.endpoints.reserve(), tables.endpoints.reserve()];
     expect([a, b]).toEqual([1, 2]);
-    datapath.endpoints.write(pod(a));
-    datapath.endpoints.write(pod(b));
-    datapath.endpoints.remove(b);
-    datapath.endpoints.remove(a);
-    datapath = await kernel.reopen(datapath);
-    expect(datapath.endpoints.reserve()).toBe(3);
-    datapath.endpoints.keep(4);
-    expect(datapath.endpoints.reserve()).toBe(5);
+    tables.endpoints.write(pod(a));
+    tables.endpoints.write(pod(b));
+    tables.endpoints.remove(b);
+    tables.endpoints.remove(a);
+    tables = await kernel.open();
+    expect(tables.endpoints.reserve()).toBe(3);
+    tables.endpoints.keep(4);
+    expect(tables.endpoints.reserve()).toBe(5);
   });
   it('with an interface number beyond the table are refused before anything is written', () => {
-    expect(() => datapath.endpoints.write(pod(1, { ifindex: 65536 }))).toThrow(/index 65536/);
-    expect(datapath.endpoints.read(1)).toBeNull();
+    expect(() => tables.endpoints.write(pod(1, { ifindex: 65536 }))).toThrow(/index 65536/);
+    expect(tables.endpoints.read(1)).toBeNull();
   });
 });
 
 describe('applied identities', () => {
   it('are bits that are set, cleared and listed', () => {
-    expect(datapath.appliedIdentities.set([256, 300, 65535, 1, 1 << 24])).toEqual([256, 300, 65535]);
-    expect(datapath.appliedIdentities.set([300])).toEqual([]);
-    expect(datapath.appliedIdentities.clear([256, 400])).toEqual([256]);
-    expect(datapath.appliedIdentities.entries()).toEqual([300, 65535]);
-    expect([datapath.appliedIdentities.has(300), datapath.appliedIdentities.has(256)]).toEqual([true, false]);
+    expect(tables.appliedIdentities.set([256, 300, 65535, 1, 1 << 24])).toEqual([256, 300, 65535]);
+    expect(tables.appliedIdentities.set([300])).toEqual([]);
+    expect(tables.appliedIdentities.clear([256, 400])).toEqual([256]);
+    expect(tables.appliedIdentities.entries()).toEqual([300, 65535]);
+    expect([tables.appliedIdentities.has(300), tables.appliedIdentities.has(256)]).toEqual([true, false]);
   });
 });
 
 describe('the clock', () => {
   it('gives one epoch to everything that changes in a turn, also in turns within it', () => {
-    datapath.clock.turn(() => {
-      datapath.addresses.set(address('10.1.0.2'), { identity: 300, slot: 1, node: 0 });
-      datapath.endpoints.write(pod(1));
+    tables.clock.turn(() => {
+      tables.addresses.set(address('10.1.0.2'), { identity: 300, slot: 1, node: 0 });
+      tables.endpoints.write(pod(1));
     });
     expect([peerEpoch('10.1.0.2'), endpointCodec.read(raw('endpoints', 1)).epoch, nodeState().clock]).toEqual([1, 1, 1]);
   });
   it('moves on although a change fails half way: what was written must be noticed', () => {
     const failing = () =>
-      datapath.clock.turn(() => {
-        datapath.addresses.set(address('10.1.0.2'), { identity: 300, slot: 1, node: 0 });
+      tables.clock.turn(() => {
+        tables.addresses.set(address('10.1.0.2'), { identity: 300, slot: 1, node: 0 });
         throw new Error('half way');
       });
     expect(failing).toThrow('half way');
     expect(nodeState().clock).toBe(peerEpoch('10.1.0.2'));
   });
   it('goes on where it stood in another process', async () => {
-    datapath.addresses.set(address('10.1.0.2'), { identity: 300, slot: 1, node: 0 });
-    datapath = await kernel.reopen(datapath);
-    datapath.addresses.delete(address('10.1.0.2'));
+    tables.addresses.set(address('10.1.0.2'), { identity: 300, slot: 1, node: 0 });
+    tables = await kernel.open();
+    tables.addresses.delete(address('10.1.0.2'));
     expect(nodeState().clock).toBe(2);
   });
 });

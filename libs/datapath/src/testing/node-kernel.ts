@@ -7,8 +7,8 @@ import { Datapath, type DatapathOptions } from '../datapath.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..', '..');
 
-/** The programs of pods, as "make -C bpf" builds them. */
-export const objectFiles = [join(root, 'bpf', 'build', 'pod.o')];
+/** As "make -C bpf" builds them. */
+export const objectFiles = ['pod.o', 'sweep.o'].map((file) => join(root, 'bpf', 'build', file));
 
 /** Small flow tables: opening a datapath then takes milliseconds. */
 const sizes = { flows_v4: 64, flows_v6: 64 };
