@@ -123,7 +123,7 @@ it(
         expect(answers(node)).toEqual(wanted);
       }
     };
-    fc.assert(fc.property(scenario(4), world, fc.boolean(), holds), { numRuns: runs });
+    fc.assert(fc.property(scenario(12), world, fc.boolean(), holds), { numRuns: runs });
   },
   timeoutMs,
 );

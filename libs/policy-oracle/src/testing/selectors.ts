@@ -60,7 +60,12 @@ const namesOfNamespace: Vocabulary = {
   'k8s:io.cilium.k8s.namespace.labels.env': namespaceLabels.env,
   'k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name': namespaces,
 };
-const prefixed: Vocabulary = { 'k8s:app': podLabels.app, 'any:tier': podLabels.tier, [accountKey]: serviceAccounts.slice(1) };
+const prefixed: Vocabulary = {
+  'container:app': podLabels.app,
+  'k8s:app': podLabels.app,
+  'any:tier': podLabels.tier,
+  [accountKey]: serviceAccounts.slice(1),
+};
 
 /** Cilium `endpointSelector` of a CiliumNetworkPolicy: by labels of the endpoints of its namespace. */
 export const subjectSelector: fc.Arbitrary<LabelSelector> = fc.oneof(
