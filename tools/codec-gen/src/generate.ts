@@ -11,7 +11,7 @@ import { type EnumLayout, enumLayout, structLayout } from './layout.ts';
 export interface Folders {
   /** Holds `types/*.h`. */
   readonly include: string;
-  /** Holds the compiled objects, `*.bpf.o`. */
+  /** Holds the compiled objects, `*.o`. */
   readonly objects: string;
   /** Holds nothing but what is generated. */
   readonly output: string;
@@ -82,7 +82,7 @@ function found<T>(layout: T | null, { kind, name }: Definition): T {
 }
 
 function compareWithObjects(folder: string, items: readonly LaidOut[]): void {
-  const objects = globSync('*.bpf.o', { cwd: folder });
+  const objects = globSync('*.o', { cwd: folder });
   if (objects.length === 0) throw new Error(`no compiled objects in ${relative(root, folder)}: run "make -C bpf"`);
   for (const object of objects) {
     const types = readTypes(join(folder, object));
