@@ -1,0 +1,115 @@
+import { type Address, parseAddress } from '@myelin/address';
+import { interfaceName } from '@myelin/bpf-native';
+import type { EndpointAddress, Identity } from '@myelin/contracts/identity';
+import type { Decider, FlowNames } from '@myelin/flow-api';
+import { isNodeLocal, reservedLabels, reservedName, splitLabels } from '@myelin/labels';
+import type { StreamBatch } from '@myelin/state-stream';
+
+interface Pod {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** How many things that are gone are still known by name: events are read a little later than they happen. */
+const remembered = 4096;
+
+/** A table that remembers for a while what was taken out of it. */
+class FadingMap<K, V> {
+  readonly #present = new Map<K, V>();
+  readonly #gone = new Map<K, V>();
+
+  get(key: K): V | undefined {
+    return this.#present.get(key) ?? this.#gone.get(key);
+  }
+
+  get size(): number {
+    return this.#present.size;
+  }
+
+  set(key: K, value: V): void {
+    this.#present.set(key, value);
+    this.#gone.delete(key);
+  }
+
+  delete(key: K): void {
+    const value = this.#present.get(key);
+    if (value === undefined) return;
+    this.#present.delete(key);
+    this.#gone.set(key, value);
+    for (const oldest of this.#gone.keys()) {
+      if (this.#gone.size <= remembered) break;
+      this.#gone.delete(oldest);
+    }
+  }
+}
+
+/** Where names of origins and node-local prefixes come from. */
+export interface PolicyNames {
+  decider(origin: number): Decider | null;
+  /** Text of the prefix that has a node-local identity. */
+  prefixOf(identity: number): string | null;
+}
+
+/** Names for the numbers in events: labels of identities and pods of addresses from the streams, rules from the policies applied here. */
+export class Names implements FlowNames {
+  readonly nodeName: string;
+  readonly clusterName: string;
+  readonly #policies: PolicyNames;
+  readonly #labels = new FadingMap<number, readonly string[]>();
+  readonly #pods = new FadingMap<bigint, Pod>();
+
+  constructor(nodeName: string, clusterName: string, policies: PolicyNames) {
+    this.nodeName = nodeName;
+    this.clusterName = clusterName;
+    this.#policies = policies;
+  }
+
+  /** How many identities are known. */
+  get identityCount(): number {
+    return this.#labels.size;
+  }
+
+  applyIdentities({ changed, removed }: StreamBatch<Identity>): void {
+    for (const { row } of changed) this.setIdentity(row.number, row.labels);
+    for (const { key } of removed) this.#labels.delete(Number(key));
+  }
+
+  applyEndpoints({ changed, removed }: StreamBatch<EndpointAddress>): void {
+    for (const { row } of changed) this.setPod(row.address, row);
+    for (const { key } of removed) this.removePod(key);
+  }
+
+  setIdentity(identity: number, labels: readonly string[]): void {
+    this.#labels.set(identity, splitLabels(labels).visible);
+  }
+
+  setPod(addressText: string, { namespace, name }: Pod): void {
+    const address = parseAddress(addressText);
+    if (address !== null) this.#pods.set(address.value, { namespace, name });
+  }
+
+  removePod(addressText: string): void {
+    const address = parseAddress(addressText);
+    if (address !== null) this.#pods.delete(address.value);
+  }
+
+  endpoint(address: Address): Pod | null {
+    return this.#pods.get(address.value) ?? null;
+  }
+
+  labels(identity: number): readonly string[] {
+    const reserved = reservedName(identity);
+    if (reserved !== null) return reservedLabels(reserved);
+    if (!isNodeLocal(identity)) return this.#labels.get(identity) ?? [];
+    const prefix = this.#policies.prefixOf(identity);
+    return prefix === null ? reservedLabels('world') : [`cidr:${prefix}`, ...reservedLabels('world')];
+  }
+
+  decider(origin: number): Decider | null {
+    return this.#policies.decider(origin);
+  }
+
+  interfaceName(index: number): string | null {
+    return interfaceName(index);
+  }
+}

@@ -1,0 +1,132 @@
+import { type Address, type Prefix, parseAddress } from '@myelin/address';
+import type { EndpointAddress, Node } from '@myelin/contracts/identity';
+import { type AddressTable, DatapathError, type Peer } from '@myelin/datapath';
+import { reservedIdentities } from '@myelin/labels';
+import type { Log } from '@myelin/service';
+import type { StreamBatch } from '@myelin/state-stream';
+import type { StateFolder } from '../adapters/state-folder.ts';
+import { clusterRanges, masqueradeRanges, type NodeRanges, rangesOf } from '../domain/cluster-ranges.ts';
+import type { MasqueradeRanges } from '../domain/masquerade.ts';
+
+const numbersFile = 'nodes';
+
+/** What keeping peers needs. */
+export interface PeersOptions {
+  readonly node: string;
+  readonly own: NodeRanges;
+  /** Destinations outside the cluster that see pods' own addresses, too. */
+  readonly exclusions: readonly Prefix[];
+  readonly addresses: AddressTable;
+  readonly state: StateFolder;
+  readonly log: Log;
+  /** Entries of this node's endpoints: nobody else writes or prunes them. */
+  readonly localPeers: () => ReadonlyMap<bigint, readonly [Address, Peer]>;
+  readonly onRanges: (ranges: readonly Prefix[], masquerade: MasqueradeRanges) => void;
+}
+
+/** Who has which address beyond this node's endpoints: nodes, and endpoints of other nodes, as the streams say. */
+export class Peers {
+  readonly #options: PeersOptions;
+  readonly #nodes = new Map<string, NodeRanges>();
+  readonly #numbers: Map<string, number>;
+  /** Addresses that the stream gave to other nodes' endpoints. */
+  readonly #remote = new Set<bigint>();
+  #nodesKnown = false;
+  #endpointsKnown = false;
+  #pruned = false;
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+    this.#numbers = new Map(options.state.read<readonly (readonly [string, number])[]>(numbersFile) ?? []);
+  }
+
+  /** Writes the node's own addresses. */
+  start(): void {
+    for (const address of this.#options.own.addresses) this.#set(address, { identity: reservedIdentities.host, slot: 0, node: 0 });
+  }
+
+  /** What the node goes by until the stream says more. */
+  ranges(): { readonly cluster: readonly Prefix[]; readonly masquerade: MasqueradeRanges } {
+    const { own, exclusions } = this.#options;
+    const others = [...this.#nodes.values()];
+    return { cluster: clusterRanges(own, others), masquerade: masqueradeRanges(own, others, exclusions) };
+  }
+
+  /** Other nodes: their addresses, and the ranges of the cluster. */
+  async applyNodes({ changed, removed, snapshotComplete }: StreamBatch<Node>): Promise<void> {
+    for (const { row } of changed) if (row.name !== this.#options.node) this.#setNode(row.name, rangesOf(row));
+    for (const { key } of removed) this.#removeNode(key);
+    this.#nodesKnown ||= snapshotComplete;
+    if (this.#nodesKnown) {
+      const { cluster, masquerade } = this.ranges();
+      this.#options.onRanges(cluster, masquerade);
+    }
+    await this.#prune();
+  }
+
+  /** Endpoints of other nodes. */
+  async applyEndpoints({ changed, removed, snapshotComplete }: StreamBatch<EndpointAddress>): Promise<void> {
+    for (const { row } of changed) {
+      const address = parseAddress(row.address);
+      if (address === null || row.node === this.#options.node) continue;
+      this.#set(address, { identity: row.identity, slot: 0, node: this.#numberOf(row.node) });
+      this.#remote.add(address.value);
+    }
+    for (const { key } of removed) {
+      const address = parseAddress(key);
+      if (address === null || !this.#remote.delete(address.value)) continue;
+      this.#delete(address);
+    }
+    this.#endpointsKnown ||= snapshotComplete;
+    await this.#prune();
+  }
+
+  #setNode(name: string, ranges: NodeRanges): void {
+    const kept = new Set(ranges.addresses.map(({ value }) => value));
+    const before = this.#nodes.get(name)?.addresses ?? [];
+    this.#nodes.set(name, ranges);
+    const node = this.#numberOf(name);
+    for (const address of ranges.addresses) this.#set(address, { identity: reservedIdentities['remote-node'], slot: 0, node });
+    for (const address of before) if (!kept.has(address.value)) this.#delete(address);
+  }
+
+  #removeNode(name: string): void {
+    for (const address of this.#nodes.get(name)?.addresses ?? []) this.#delete(address);
+    this.#nodes.delete(name);
+  }
+
+  /** Numbers of nodes mean something here only; one is never given to another node. */
+  #numberOf(name: string): number {
+    const known = this.#numbers.get(name);
+    if (known !== undefined) return known;
+    const number = Math.max(0, ...this.#numbers.values()) + 1;
+    this.#numbers.set(name, number);
+    this.#options.state.write(numbersFile, [...this.#numbers]);
+    return number;
+  }
+
+  #set(address: Address, peer: Peer): void {
+    if (this.#options.localPeers().has(address.value)) return;
+    try {
+      this.#options.addresses.set(address, peer);
+    } catch (error) {
+      if (!(error instanceof DatapathError)) throw error;
+      this.#options.log.error({ reason: error.message }, 'an address was refused by the kernel');
+    }
+  }
+
+  #delete(address: Address): void {
+    if (!this.#options.localPeers().has(address.value)) this.#options.addresses.delete(address);
+  }
+
+  /** Once both streams have been read as a whole: what an earlier process left in the kernel and nobody has any more goes. Never before (design D9). */
+  async #prune(): Promise<void> {
+    if (this.#pruned || !this.#nodesKnown || !this.#endpointsKnown) return;
+    this.#pruned = true;
+    const { addresses, own, localPeers } = this.#options;
+    const nodes = [own, ...this.#nodes.values()].flatMap((ranges) => ranges.addresses.map(({ value }) => value));
+    const keep = new Set([...localPeers().keys(), ...this.#remote, ...nodes]);
+    const deleted = await addresses.prune((address) => keep.has(address.value));
+    if (deleted > 0) this.#options.log.info({ deleted }, 'addresses of endpoints that are gone were deleted');
+  }
+}

@@ -1,0 +1,215 @@
+import { formatPrefix, type Prefix } from '@myelin/address';
+import type { Revision } from '@myelin/contracts/types';
+import type { AppliedIdentities, DatapathError } from '@myelin/datapath';
+import type { Decider } from '@myelin/flow-api';
+import { identityRanges, isNodeLocal } from '@myelin/labels';
+import { type Allocation, type LocalChange, Localizer, type PrefixRow } from '@myelin/policy-localize';
+import type { CompiledPolicy } from '@myelin/policy-model';
+import type { Log } from '@myelin/service';
+import type { PolicyBatch, PolicyWishes } from '../adapters/policy-subscription.ts';
+import type { StateFolder } from '../adapters/state-folder.ts';
+import { includes, laterRevision, nothingYet } from '../domain/revision.ts';
+import type { PolicyNames } from './names.ts';
+import { type PolicyTables, PolicyWriter } from './policy-writer.ts';
+
+const numbersFile = 'numbers';
+const appliedFile = 'applied';
+const rangesFile = 'ranges';
+const policyFile = (identity: number) => `policies/${identity}`;
+
+/** Where the node stands, by component. */
+export interface AppliedRevisions {
+  readonly policy: Revision;
+  readonly identity: Revision;
+}
+
+/** The tables that policies need. */
+export interface PolicyKernel extends PolicyTables {
+  readonly appliedIdentities: AppliedIdentities;
+}
+
+/** What keeping policies needs. */
+export interface PoliciesOptions {
+  readonly kernel: PolicyKernel;
+  readonly state: StateFolder;
+  readonly log: Log;
+  /** Identities that the node's endpoints have or wait for. */
+  readonly subjects: () => readonly number[];
+  /** Called after each state that has been applied. */
+  readonly onApplied: () => void;
+  /** Called when the compiler should be asked again. */
+  readonly onWishes: () => void;
+  /** Seconds from a state's arrival until it was in the kernel. */
+  readonly onDelay: (seconds: number) => void;
+}
+
+/**
+ * The policies of this node's subjects: what the compiler said, its node-local form, and the kernel's tables. States are applied one after the other, each in the order of design C6: bits of dropped
+ * identities are cleared, policies applied, bits of included identities set, then the revision counts as applied. Numbers are written down before the kernel sees them.
+ */
+export class Policies implements PolicyNames {
+  readonly #options: PoliciesOptions;
+  readonly #localizer: Localizer;
+  readonly #compiled = new Map<number, CompiledPolicy>();
+  readonly #tables: PolicyWriter;
+  #applied: AppliedRevisions;
+  #wantedIdentity: Revision = nothingYet;
+  #problems: readonly string[] = [];
+  #queue: Promise<void> = Promise.resolve();
+  #prefixTexts: ReadonlyMap<number, string> = new Map();
+
+  constructor(options: PoliciesOptions) {
+    this.#options = options;
+    const { state } = options;
+    const allocation = state.read<Allocation>(numbersFile);
+    this.#tables = new PolicyWriter(options.kernel, options.log);
+    this.#localizer = allocation === null ? new Localizer() : new Localizer(allocation);
+    this.#applied = state.read<AppliedRevisions>(appliedFile) ?? { policy: nothingYet, identity: nothingYet };
+  }
+
+  /** Brings the kernel to what was written down: after a restart nothing but what an interrupted change left undone. */
+  async start(ranges: readonly Prefix[]): Promise<void> {
+    const { state } = this.#options;
+    const stored = state.list('policies').map((file) => state.read<CompiledPolicy>(file)!);
+    await this.#enqueue(() => this.#change({ put: stored, clusterRanges: ranges }));
+  }
+
+  /** Resolves when no change is under way. */
+  async settled(): Promise<void> {
+    await this.#queue;
+  }
+
+  get applied(): AppliedRevisions {
+    return this.#applied;
+  }
+
+  /** What keeps the node from what the compiler said, a line each. */
+  get problems(): readonly string[] {
+    return [...this.#tables.refusals().map(({ message }) => message), ...this.#problems];
+  }
+
+  /** Has the policy of an identity applied, in a state that includes `revision`; ask `isEnforceable` after each state whether it is. */
+  want(revision: Revision): void {
+    this.#wantedIdentity = laterRevision(this.#wantedIdentity, revision);
+    this.#options.onWishes();
+  }
+
+  /** Asks again with the subjects that the node has now. */
+  subjectsChanged(): void {
+    this.#options.onWishes();
+  }
+
+  wishes(): PolicyWishes {
+    const held = this.#options.kernel.policies.identities().flatMap((identity) => {
+      const digest = this.digest(identity);
+      return digest === null || this.#compiled.get(identity)?.digest !== digest ? [] : [[identity, digest] as const];
+    });
+    return {
+      subjects: this.#options.subjects(),
+      policyRevision: this.#applied.policy,
+      identityRevision: this.#wantedIdentity,
+      held: new Map(held),
+    };
+  }
+
+  /** Whether an endpoint of this identity, assigned at `revision`, may be opened: its policy is in the maps, at a state that accounts for the identity everywhere on the node. */
+  isEnforceable(identity: number, revision: Revision): boolean {
+    if (this.#tables.refusal(identity) !== null || this.digest(identity) === null) return false;
+    const { first, last } = identityRanges.cluster;
+    const needsBit = identity >= first && identity <= last;
+    return includes(this.#applied.identity, revision) && (!needsBit || this.#options.kernel.appliedIdentities.has(identity));
+  }
+
+  /** Why the policy of an identity could not be written; null when nothing was refused. */
+  refusal(identity: number): DatapathError | null {
+    return this.#tables.refusal(identity);
+  }
+
+  /** Digest of what the kernel enforces for an identity, read back; null: nothing. */
+  digest(identity: number): string | null {
+    return this.#options.kernel.policies.read(identity)?.digest ?? null;
+  }
+
+  /** Isolation as the kernel has it; null: no policy. */
+  isolation(identity: number): { readonly ingress: boolean; readonly egress: boolean } | null {
+    const head = this.#options.kernel.policies.read(identity);
+    return head === null ? null : { ingress: head.ingressIsolated, egress: head.egressIsolated };
+  }
+
+  /** Subjects whose kernel tables don't hold what was applied: empty on a sound node. */
+  deviations(): readonly number[] {
+    return [...this.#compiled.values()].filter(({ identity, digest }) => this.digest(identity) !== digest).map(({ identity }) => identity);
+  }
+
+  /** Applies a complete state of the compiler. */
+  applyBatch(batch: PolicyBatch): Promise<void> {
+    return this.#enqueue(() => this.#applyBatch(batch));
+  }
+
+  /** All pod ranges of the cluster: addresses in them that nobody has are unknown (design D4). */
+  setClusterRanges(ranges: readonly Prefix[]): Promise<void> {
+    this.#options.state.write(rangesFile, ranges.map(formatPrefix));
+    return this.#enqueue(() => this.#change({ clusterRanges: ranges }));
+  }
+
+  decider(origin: number): Decider | null {
+    return this.#localizer.origin(origin);
+  }
+
+  prefixOf(identity: number): string | null {
+    return this.#prefixTexts.get(identity) ?? null;
+  }
+
+  #enqueue(change: () => Promise<void>): Promise<void> {
+    const done = this.#queue.then(change);
+    this.#queue = done.catch(() => {});
+    return done;
+  }
+
+  async #applyBatch({ policies, removed, bookmark }: PolicyBatch): Promise<void> {
+    const started = performance.now();
+    const { kernel, state, log, onApplied, onDelay } = this.#options;
+    const included = new Set(bookmark.identitiesIncluded);
+    const dropped = bookmark.complete
+      ? kernel.appliedIdentities.entries().filter((identity) => !included.has(identity))
+      : bookmark.identitiesDropped;
+    kernel.appliedIdentities.clear(dropped);
+    const wanted = new Set(this.#options.subjects());
+    // The compiler may have lost sight of an identity that pods here still have: what is in force for them stays (design C4).
+    const gone = removed.filter((identity) => !wanted.has(identity));
+    await this.#change({ put: policies, removed: gone });
+    kernel.appliedIdentities.set(included);
+    this.#problems = bookmark.problems;
+    if (this.#tables.refusals().length === 0) {
+      this.#applied = { policy: bookmark.policyRevision ?? nothingYet, identity: bookmark.identityRevision ?? nothingYet };
+      state.write(appliedFile, this.#applied);
+    }
+    onDelay((performance.now() - started) / 1000);
+    log.debug({ policies: policies.length, included: included.size, dropped: dropped.length }, 'policy state applied');
+    onApplied();
+  }
+
+  async #change(change: LocalChange): Promise<void> {
+    const { state } = this.#options;
+    for (const policy of change.put ?? []) {
+      if (this.#compiled.get(policy.identity)?.digest !== policy.digest) state.write(policyFile(policy.identity), policy);
+      this.#compiled.set(policy.identity, policy);
+    }
+    for (const identity of change.removed ?? []) this.#compiled.delete(identity);
+    const steps = this.#localizer.update(change);
+    state.write(numbersFile, this.#localizer.allocation());
+    await this.#tables.write(steps, this.#localizer.prefixRows());
+    for (const identity of change.removed ?? []) state.remove(policyFile(identity));
+    this.#prefixTexts = prefixTexts(this.#localizer.prefixRows());
+  }
+}
+
+/** Texts of the prefixes that have a node-local identity. */
+function prefixTexts(rows: readonly PrefixRow[]): ReadonlyMap<number, string> {
+  return new Map(rows.filter(({ identity }) => isNodeLocal(identity)).map(({ identity, prefix }) => [identity, formatPrefix(prefix)]));
+}
+
+/** Cluster ranges that a restarted agent goes on with while nobody tells it others. */
+export function storedRanges(state: StateFolder): readonly string[] {
+  return state.read<readonly string[]>(rangesFile) ?? [];
+}
