@@ -73,14 +73,15 @@ static __always_inline __u32 *flow_ingress_origin(struct flow_bucket *bucket, __
 	return flow_way(bucket, 2 + (way >> 1 & 3), words) + (way & 1) * 4;
 }
 
-static __always_inline bool flow_has_key(struct flow_state *state, const flow_word *key, const int words)
+/* 0: it is this key's. */
+static __always_inline __u64 flow_key_difference(struct flow_state *state, const flow_word *key, const int words)
 {
 	const flow_word *there = flow_state_key(state);
 	__u64 difference = 0;
 
 	for (int i = 0; i < words; i++)
 		difference |= FLOW_LOAD(there[i]) ^ key[i];
-	return difference == 0;
+	return difference;
 }
 
 /* Bit 7 of every byte of `tags` that is this tag (never of an empty one: tags have bit 7 set). */
@@ -99,18 +100,21 @@ static __always_inline __u32 flow_lowest(__u64 bits)
 	return (below & 0x0101010101010101) * 0x0101010101010101 >> 56;
 }
 
-/* The way with this key, or FLOW_WAYS. Exact under the lock, a hint without it. */
+/*
+ * The way with this key, or FLOW_WAYS. Exact under the lock, a hint without it. Nearly always there is one match at most; leaving the loop early would make the verifier walk all that
+ * follows once for each way.
+ */
 static __always_inline __u32 flow_way_of(struct flow_bucket *bucket, const flow_word *key, __u64 tag, const int words)
 {
-	__u64 matches = flow_tag_matches(FLOW_LOAD(*flow_tags(bucket, words)), tag);
+	__u64 matches = flow_tag_matches(FLOW_LOAD(*flow_tags(bucket, words)), tag), found = FLOW_WAYS;
 
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < FLOW_WAYS && matches; i++) {
-		__u32 way = flow_lowest(matches) & (FLOW_WAYS - 1);
+		__u64 way = flow_lowest(matches) & (FLOW_WAYS - 1);
+		__u64 same = flow_is_zero(flow_key_difference(flow_state(bucket, way, words), key, words));
 
-		if (flow_has_key(flow_state(bucket, way, words), key, words))
-			return way;
+		found += (way - found) * same;
 		matches &= matches - 1;
 	}
-	return FLOW_WAYS;
+	return found;
 }

@@ -4,20 +4,6 @@
 
 #include "write.h"
 
-/* All ones if negative, else 0; the compiler can't make a branch of it. */
-static __always_inline __u64 flow_if_negative(__s64 number)
-{
-	__u64 mask = number >> 63;
-
-	barrier_var(mask);
-	return mask;
-}
-
-static __always_inline __u64 flow_if_equal(__u32 one, __u32 other)
-{
-	return flow_if_negative((__s64)(__u64)(one ^ other) - 1);
-}
-
 enum {
 	FLOW_UNUSABLE = 62, /* bit of a score */
 };
@@ -25,8 +11,8 @@ enum {
 struct flow_choice {
 	__u32 now;
 	__u32 owner;
+	__u64 used_up; /* 1: its owner's share is: only young entries of its own may go */
 	__u8 class; /* of the new entry */
-	__u64 used_up; /* all ones: its owner's share is: only young entries of its own may go */
 };
 
 /* The less the sooner it goes: dead before alive, low class before high, long silent before lately seen; the way in the lowest byte. */
@@ -34,14 +20,14 @@ static __always_inline __u64 flow_score(struct flow_state *state, __u32 way, con
 {
 	__u64 class = state->action.class & (FLOW_CLASSES - 1), zone = flow_zone(flow_state_key(state), words);
 	__s64 age = (__s32)(choice->now - FLOW_LOAD(state->last_seen));
-	__u64 dead = flow_if_negative((__s64)flow_lifetimes[class] - age);
-	__u64 lower = flow_if_negative((__s64)class - choice->class);
-	__u64 young = -(((1 << FLOW_HALF_OPEN | 1 << FLOW_ONE_WAY) >> class) & 1ULL);
-	__u64 target_owns = -(__u64)(state->action.flags / FLOW_TARGET_OWNS & 1);
-	__u64 own = flow_if_equal(zone ^ (target_owns & (zone ^ state->action.target)), choice->owner);
-	__u64 usable = (choice->used_up & own & young) | (~choice->used_up & (dead | lower));
+	__u64 dead = flow_is_negative(flow_lifetimes[class] - age);
+	__u64 lower = flow_is_negative(class - choice->class);
+	__u64 young = (1 << FLOW_HALF_OPEN | 1 << FLOW_ONE_WAY) >> class & 1;
+	__u64 target_owns = state->action.flags / FLOW_TARGET_OWNS & 1;
+	__u64 own = flow_is_zero((zone ^ target_owns * (zone ^ state->action.target)) ^ choice->owner);
+	__u64 usable = (choice->used_up & own & young) | ((choice->used_up ^ 1) & (dead | lower));
 
-	return (class & ~dead) << 40 | (__u64)(~(__u32)age) << 8 | way | (~usable & 1ULL << FLOW_UNUSABLE);
+	return class * (dead ^ 1) << 40 | (__u64)(~(__u32)age) << 8 | way | (usable ^ 1) << FLOW_UNUSABLE;
 }
 
 /* FLOW_WAYS: none. */
@@ -53,9 +39,9 @@ static __always_inline __u32 flow_choose(struct flow_bucket *bucket, __u32 prefe
 	if (!choice->used_up && empty)
 		return empty >> (preferred * 8 + 7) & 1 ? preferred : flow_lowest(empty) & (FLOW_WAYS - 1);
 	for (__u32 way = 0; way < FLOW_WAYS; way++) {
-		__s64 less = flow_score(flow_state(bucket, way, words), way, choice, words) - best;
+		__u64 less = flow_score(flow_state(bucket, way, words), way, choice, words) - best;
 
-		best += less & flow_if_negative(less);
+		best += less * flow_is_negative(less);
 	}
 	return best >> FLOW_UNUSABLE ? FLOW_WAYS : best & (FLOW_WAYS - 1);
 }

@@ -2,7 +2,7 @@
 /* Reclaiming what is dead, and reporting what is quiet. Insertions reclaim too, but only where they need a way. */
 #pragma once
 
-#include "put.h"
+#include "guest.h"
 
 enum flow_expired {
 	FLOW_NOTHING_EXPIRED = 0,
@@ -19,15 +19,17 @@ static __always_inline __u64 flow_due(struct flow_bucket *bucket, __u32 now, con
 {
 	__u64 due = 0;
 
+	if (!FLOW_LOAD(*flow_tags(bucket, words)))
+		return 0;
 	for (__u32 way = 0; way < FLOW_WAYS; way++) {
 		struct flow_state *state = flow_state(bucket, way, words);
 		__u64 class = FLOW_LOAD(state->action.class) & (FLOW_CLASSES - 1);
 		__s64 age = (__s32)(now - FLOW_LOAD(state->last_seen));
-		__u64 dead = flow_if_negative((__s64)flow_lifetimes[class] - age) & ~flow_if_equal(class, FLOW_EMPTY);
-		__u64 unreported = ~flow_if_equal(FLOW_LOAD(state->counter) >> FLOW_PACKETS_SHIFT, 0);
-		__u64 quiet = flow_if_equal(class, FLOW_NEGATIVE) & flow_if_negative(FLOW_QUIET_TICKS - age) & unreported;
+		__u64 dead = flow_is_negative(flow_lifetimes[class] - age) & (flow_is_zero(class) ^ 1);
+		__u64 unreported = flow_is_zero(FLOW_LOAD(state->counter) >> FLOW_PACKETS_SHIFT) ^ 1;
+		__u64 quiet = flow_is_zero(class ^ FLOW_NEGATIVE) & flow_is_negative(FLOW_QUIET_TICKS - age) & unreported;
 
-		due |= (dead | quiet) & 0x80ULL << way * 8;
+		due |= (dead | quiet) << (way * 8 + 7);
 	}
 	return due;
 }
@@ -51,12 +53,11 @@ static __always_inline int flow_expire(__u32 index, struct flow_ended *ended, co
 	struct flow_bucket *bucket = flow_bucket(index, words);
 	struct flow_shares *shares = flow_shares_of_node();
 	int expired = FLOW_NOTHING_EXPIRED;
-	struct flow_work *work = flow_work();
 	__u32 now = flow_now();
 	__u64 due;
 
 	/* Most buckets have nothing: not worth a lock. */
-	if (!bucket || !shares || !work || !flow_due(bucket, now, words))
+	if (!bucket || !shares || !flow_due(bucket, now, words))
 		return FLOW_NOTHING_EXPIRED;
 	flow_lock(bucket);
 	due = flow_due(bucket, now, words);
@@ -64,7 +65,7 @@ static __always_inline int flow_expire(__u32 index, struct flow_ended *ended, co
 		expired = flow_expire_way(bucket, flow_lowest(due) & (FLOW_WAYS - 1), now, shares, ended, words);
 	flow_unlock(bucket);
 	if (expired == FLOW_EXPIRED)
-		flow_dismiss_ended(&work->guest, ended, words);
+		flow_dismiss_ended(ended, words);
 	return expired;
 }
 

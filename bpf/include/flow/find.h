@@ -22,7 +22,7 @@ static __always_inline bool flow_read(struct flow_state *state, const flow_word 
 	flow_word *to = (flow_word *)&found->action;
 
 	flow_fence();
-	if (!flow_has_key(state, key, words))
+	if (flow_key_difference(state, key, words))
 		return false;
 	for (unsigned int i = 0; i < sizeof(found->action) / 8; i++)
 		to[i] = FLOW_LOAD(from[i]);

@@ -25,3 +25,19 @@ static __always_inline void flow_fence(void)
 	}
 	barrier();
 }
+
+/* 1 if negative, else 0: for what must not become a branch, neither clang's (it doesn't see through the barriers) nor the verifier's (newer ones walk both sides of a mask of all ones or none). */
+static __always_inline __u64 flow_is_negative(__u64 number)
+{
+	__u64 bit;
+
+	barrier_var(number);
+	bit = number >> 63;
+	barrier_var(bit);
+	return bit;
+}
+
+static __always_inline __u64 flow_is_zero(__u64 number)
+{
+	return flow_is_negative(number | -number) ^ 1;
+}

@@ -24,7 +24,7 @@ struct flow_decision {
 
 enum flow_stored {
 	FLOW_STORED = 0,
-	FLOW_REFUSED = 1, /* table full or share used up: drop with REASON_CONNTRACK_INSERT; nothing of it is left in the table */
+	FLOW_REFUSED = 1, /* table full or share used up: drop with REASON_CONNTRACK_INSERT; nothing new of it is left in the table */
 };
 
 struct flow_ends4 {
@@ -89,13 +89,16 @@ static __always_inline __u32 flow_index_of(const struct flow_visit *visit, const
 	return visit->action.flags & FLOW_GUEST ? flow_second(visit->hash, flow_mask(words)) : flow_home(visit->hash, flow_mask(words));
 }
 
-/* Takes back what was just put, unless somebody has changed it since. */
-static __always_inline void flow_undo(struct flow_visit *visit, flow_word *key, struct flow_ended *ended, const int words)
+/* Takes back what was just put, unless somebody has changed it since. `ended` gets it if it has carried packets of others meanwhile. */
+static __always_inline void flow_undo(struct flow_visit *visit, __u64 packet_in_hand, flow_word *key, struct flow_ended *ended, const int words)
 {
-	bool guest = visit->action.flags & FLOW_GUEST;
-
-	if (flow_visit_at(flow_index_of(visit, words), FLOW_REMOVE, visit, key, ended, words) == FLOW_REMOVED && guest)
-		flow_visit_at(flow_home(visit->hash, flow_mask(words)), FLOW_DISMISS_GUEST, visit, key, ended, words);
+	if (flow_visit_at(flow_index_of(visit, words), FLOW_REMOVE, visit, key, ended, words) != FLOW_REMOVED)
+		return;
+	ended->counter = visit->packet - packet_in_hand;
+	ended->action = visit->action;
+	ended->ingress_origin = visit->ingress_origin;
+	flow_copy_words((flow_word *)(ended + 1), key, words);
+	flow_dismiss_ended(ended, words);
 }
 
 /* One direction may have outlived the other (each has its own time): the new one gets the class of the old. */
@@ -112,7 +115,7 @@ static __always_inline bool flow_is_fresh(int outcome)
 	return outcome == FLOW_PLACED || outcome == FLOW_RENEWED;
 }
 
-static __always_inline int flow_open_reply(struct flow_work *work, flow_word *original, bool was_there, struct flow_ended *ended, const int words)
+static __always_inline int flow_open_reply(struct flow_work *work, const struct flow_decision *decision, flow_word *original, bool was_there, struct flow_ended *ended, const int words)
 {
 	int outcome = flow_put_at(&work->reply, work->reverse, ended, words);
 
@@ -120,7 +123,7 @@ static __always_inline int flow_open_reply(struct flow_work *work, flow_word *or
 		/* A flow that was there before goes on with one entry. */
 		if (was_there)
 			return FLOW_STORED;
-		flow_undo(&work->original, original, ended, words);
+		flow_undo(&work->original, flow_packet_in_hand(decision, false), original, ended, words);
 		return FLOW_REFUSED;
 	}
 	if (work->original.action.class < work->reply.action.class)
@@ -145,7 +148,7 @@ static __always_inline int flow_open(flow_word *original, struct flow_decision *
 	outcome = flow_put_at(&work->original, original, ended, words);
 	if (outcome != FLOW_UPDATED && !flow_is_fresh(outcome))
 		return FLOW_REFUSED;
-	return flow_open_reply(work, original, outcome == FLOW_UPDATED, reply_ended, words);
+	return flow_open_reply(work, decision, original, outcome == FLOW_UPDATED, reply_ended, words);
 }
 
 __noinline int flow_open4(struct flow_key4 *original, struct flow_decision *decision, struct flow_ends4 *ends)

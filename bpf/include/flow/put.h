@@ -4,7 +4,7 @@
 
 #include "visit.h"
 
-static __always_inline int flow_visit_at(__u32 index, __u8 tasks, struct flow_visit *visit, flow_word *key, struct flow_ended *ended, const int words)
+static __always_inline int flow_visit_at(__u32 index, __u16 tasks, struct flow_visit *visit, flow_word *key, struct flow_ended *ended, const int words)
 {
 	visit->index = index;
 	visit->tasks = tasks;
@@ -13,26 +13,26 @@ static __always_inline int flow_visit_at(__u32 index, __u8 tasks, struct flow_vi
 	return flow_visit6(visit, (struct flow_key6 *)key, (struct flow_ended6 *)ended);
 }
 
-/* A guest that gave way to our entry is no longer one of its home bucket's. */
-static __always_inline void flow_dismiss_ended(struct flow_visit *visit, struct flow_ended *ended, const int words)
-{
-	flow_word *key = (flow_word *)(ended + 1);
-
-	if (ended->action.class != FLOW_EMPTY && ended->action.flags & FLOW_GUEST)
-		flow_visit_at(flow_home(flow_hash(key, words), flow_mask(words)), FLOW_DISMISS_GUEST, visit, key, ended, words);
-}
-
 /* If both buckets have the key, home wins, and gets what the guest had. */
 static __always_inline void flow_settle_duplicate(struct flow_visit *visit, flow_word *key, struct flow_ended *ended, const int words)
 {
+	__u32 home = flow_home(visit->hash, flow_mask(words));
 	struct flow_work *work = flow_work();
 
 	if (!work)
 		return;
 	work->guest.hash = visit->hash;
 	work->guest.version = 0;
-	if (flow_visit_at(flow_second(visit->hash, flow_mask(words)), FLOW_REMOVE, &work->guest, key, ended, words) == FLOW_REMOVED)
-		flow_visit_at(flow_home(visit->hash, flow_mask(words)), FLOW_LIFT | FLOW_DISMISS_GUEST, &work->guest, key, ended, words);
+	if (flow_visit_at(flow_second(visit->hash, flow_mask(words)), FLOW_REMOVE, &work->guest, key, ended, words) != FLOW_REMOVED)
+		return;
+	flow_dismiss(home, words);
+	if (flow_visit_at(home, FLOW_LIFT, &work->guest, key, ended, words) != FLOW_ABSENT || ended->action.class != FLOW_EMPTY)
+		return;
+	/* Somebody has just removed the one at home: this was the end of the flow. */
+	ended->counter = work->guest.packet;
+	ended->action = work->guest.action;
+	ended->action.flags &= ~FLOW_GUEST; /* dismissed already */
+	flow_copy_words((flow_word *)(ended + 1), key, words);
 }
 
 /* The home bucket is full and expects our entry as a guest elsewhere. */
@@ -44,10 +44,10 @@ static __always_inline int flow_put_second(struct flow_visit *visit, flow_word *
 	visit->action.flags |= FLOW_GUEST;
 	outcome = flow_visit_at(flow_second(visit->hash, flow_mask(words)), FLOW_UPDATE | FLOW_PLACE, visit, key, ended, words);
 	if (outcome != FLOW_PLACED) {
-		flow_visit_at(home, FLOW_DISMISS_GUEST, visit, key, ended, words);
+		flow_dismiss(home, words);
 		return outcome;
 	}
-	flow_dismiss_ended(visit, ended, words);
+	flow_dismiss_ended(ended, words);
 	if (!FLOW_WITHOUT(FLOW_FAULT_POST_CHECK) && flow_visit_at(home, 0, visit, key, ended, words) == FLOW_PRESENT)
 		flow_settle_duplicate(visit, key, ended, words);
 	return outcome;
@@ -64,7 +64,7 @@ static __always_inline int flow_put_with_guests(struct flow_visit *visit, flow_w
 	if (outcome == FLOW_NO_WAY)
 		return flow_put_second(visit, key, ended, words);
 	if (outcome == FLOW_PLACED) {
-		flow_dismiss_ended(visit, ended, words);
+		flow_dismiss_ended(ended, words);
 		if (!FLOW_WITHOUT(FLOW_FAULT_POST_CHECK))
 			flow_settle_duplicate(visit, key, ended, words);
 	}
@@ -85,7 +85,7 @@ static __always_inline int flow_put(struct flow_visit *visit, flow_word *key, st
 	if (outcome == FLOW_NO_WAY)
 		return flow_put_second(visit, key, ended, words);
 	if (outcome == FLOW_PLACED)
-		flow_dismiss_ended(visit, ended, words);
+		flow_dismiss_ended(ended, words);
 	return outcome;
 }
 

@@ -3,15 +3,15 @@
 #pragma once
 
 #include "choose.h"
+#include "guest.h"
 
 enum flow_task {
 	FLOW_UPDATE = 1, /* decide an existing entry anew */
 	FLOW_PLACE = 2, /* else take a way for a new one */
 	FLOW_UNLESS_GUESTS = 4, /* but not while some entries of this bucket are elsewhere: ours may be */
 	FLOW_EXPECT_GUEST = 8, /* and if there is no way, count it here: it goes to its second bucket */
-	FLOW_DISMISS_GUEST = 16, /* one less */
-	FLOW_REMOVE = 32,
-	FLOW_LIFT = 64, /* an existing entry gets what `flow_visit` has more: class, flags, counts */
+	FLOW_REMOVE = 16,
+	FLOW_LIFT = 32, /* an existing entry gets what `flow_visit` has more: class, flags, counts */
 };
 
 enum flow_outcome {
@@ -34,9 +34,8 @@ struct flow_visit {
 	__u32 now;
 	__u32 index; /* of the bucket */
 	__u32 version; /* out. In, for FLOW_REMOVE: only this version; 0: any */
-	__u16 guests; /* out: how many, before a dismissal */
-	__u8 tasks; /* enum flow_task */
-	__u8 pad;
+	__u16 guests; /* out: how many of this bucket's are elsewhere */
+	__u16 tasks; /* enum flow_task */
 };
 
 /* Memory for the slow path: its structs and those of programs that call it don't fit into 512 bytes of stack together. tc programs of one processor never interrupt each other. */
@@ -126,7 +125,7 @@ static __always_inline enum flow_outcome flow_place(struct flow_bucket *bucket, 
 	__u64 counter;
 
 	choice.owner = visit->action.flags & FLOW_TARGET_OWNS ? visit->action.target : zone;
-	choice.used_up = flow_share_is_used_up(shares, to) ? ~0ULL : 0;
+	choice.used_up = flow_share_is_used_up(shares, to);
 	way = flow_choose(bucket, flow_preferred_way(visit->hash), &choice, words);
 	if (way == FLOW_WAYS)
 		return FLOW_NO_WAY;
@@ -183,13 +182,6 @@ static __always_inline enum flow_outcome flow_visit_entry(struct flow_bucket *bu
 	return FLOW_PRESENT;
 }
 
-/* 65535 sticks: from then on both buckets are always looked at. */
-static __always_inline void flow_count_guest(struct flow_bucket *bucket, __s32 difference)
-{
-	if (bucket->guests != 65535)
-		FLOW_STORE(bucket->guests, bucket->guests + difference);
-}
-
 static __always_inline enum flow_outcome flow_visit(struct flow_visit *visit, const flow_word *key, struct flow_ended *ended, const int words)
 {
 	struct flow_bucket *bucket = flow_bucket(visit->index, words);
@@ -210,8 +202,6 @@ static __always_inline enum flow_outcome flow_visit(struct flow_visit *visit, co
 		outcome = flow_place(bucket, key, visit, shares, ended, words);
 	if (outcome == FLOW_NO_WAY && visit->tasks & FLOW_EXPECT_GUEST)
 		flow_count_guest(bucket, 1);
-	if (visit->tasks & FLOW_DISMISS_GUEST)
-		flow_count_guest(bucket, -1);
 	bucket->layout = FLOW_LAYOUT;
 	flow_unlock(bucket);
 	return outcome;
