@@ -47,6 +47,15 @@ Napi::Value open_pinned(const Napi::CallbackInfo &info) {
   return wrap(info.Env(), program_from_fd("program.openPinned", Fd(fd), path));
 }
 
+// programOpenId(id)
+Napi::Value open_id(const Napi::CallbackInfo &info) {
+  uint32_t id = number_at(info, 0, "id");
+  std::string name = "id " + std::to_string(id);
+  int fd = bpf_prog_get_fd_by_id(id);
+  if (fd < 0) throw Failure{"program.openId", name, errno, "", ""};
+  return wrap(info.Env(), program_from_fd("program.openId", Fd(fd), name));
+}
+
 // programPin(program, path)
 Napi::Value pin(const Napi::CallbackInfo &info) {
   auto program = use<Program>(info[0], "program.pin");
@@ -55,12 +64,24 @@ Napi::Value pin(const Napi::CallbackInfo &info) {
   return info.Env().Undefined();
 }
 
+// What the kernel knows of a program, with the ids of the maps that it uses.
+bpf_prog_info info_of(const Program &program, std::vector<uint32_t> &map_ids) {
+  bpf_prog_info kernel = {};
+  uint32_t size = sizeof(kernel);
+  if (bpf_obj_get_info_by_fd(program.fd.get(), &kernel, &size) != 0) throw Failure{"program.info", program.name, errno, "", ""};
+  map_ids.resize(kernel.nr_map_ids);
+  kernel = {};
+  kernel.nr_map_ids = static_cast<uint32_t>(map_ids.size());
+  kernel.map_ids = reinterpret_cast<uint64_t>(map_ids.data());
+  if (bpf_obj_get_info_by_fd(program.fd.get(), &kernel, &size) != 0) throw Failure{"program.info", program.name, errno, "", ""};
+  return kernel;
+}
+
 // programInfo(program)
 Napi::Value program_info(const Napi::CallbackInfo &info) {
   auto program = use<Program>(info[0], "program.info");
-  bpf_prog_info kernel = {};
-  uint32_t size = sizeof(kernel);
-  if (bpf_obj_get_info_by_fd(program->fd.get(), &kernel, &size) != 0) throw Failure{"program.info", program->name, errno, "", ""};
+  std::vector<uint32_t> map_ids;
+  bpf_prog_info kernel = info_of(*program, map_ids);
   char tag[2 * sizeof(kernel.tag) + 1] = {};
   for (size_t i = 0; i < sizeof(kernel.tag); i++) snprintf(tag + 2 * i, 3, "%02x", kernel.tag[i]);
   Napi::Object result = Napi::Object::New(info.Env());
@@ -73,6 +94,9 @@ Napi::Value program_info(const Napi::CallbackInfo &info) {
   result["verifiedInstructions"] = kernel.verified_insns;
   result["runCount"] = Napi::BigInt::New(info.Env(), static_cast<uint64_t>(kernel.run_cnt));
   result["runTimeNs"] = Napi::BigInt::New(info.Env(), static_cast<uint64_t>(kernel.run_time_ns));
+  Napi::Array maps = Napi::Array::New(info.Env(), map_ids.size());
+  for (size_t i = 0; i < map_ids.size(); i++) maps.Set(static_cast<uint32_t>(i), map_ids[i]);
+  result["mapIds"] = maps;
   result["fd"] = program->fd.get();
   return result;
 }
@@ -117,6 +141,7 @@ std::shared_ptr<Program> program_from_fd(const char *op, Fd fd, std::string name
 
 void export_program(Napi::Object exports) {
   export_function<open_pinned>(exports, "programOpenPinned");
+  export_function<open_id>(exports, "programOpenId");
   export_function<pin>(exports, "programPin");
   export_function<close_handle<Program>>(exports, "programClose");
   export_function<program_info>(exports, "programInfo");

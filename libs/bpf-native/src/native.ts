@@ -70,6 +70,7 @@ export interface Native {
 
   // program.cc
   programOpenPinned(path: string): ProgramHandle;
+  programOpenId(id: number): ProgramHandle;
   programPin(program: ProgramHandle, path: string): void;
   programClose(program: ProgramHandle): void;
   programInfo(program: ProgramHandle): NativeProgramInfo;
@@ -171,6 +172,8 @@ export interface NativeProgramInfo {
   /** Both 0 unless `kernel.bpf_stats_enabled`. */
   readonly runCount: bigint;
   readonly runTimeNs: bigint;
+  /** Kernel-wide ids of the maps that it uses, those of global variables included. */
+  readonly mapIds: readonly number[];
   readonly fd: number;
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitForReaders } from './map.ts';
 import type { BpfObject } from './object.ts';
+import { BpfProgram } from './program.ts';
 import { loadSample, packet, u32 } from './testing/sample.ts';
 
 const skbSize = 192;
@@ -20,6 +21,16 @@ describe('a program', () => {
     for (const count of [program.info.id, program.info.instructions, program.info.jitedBytes, program.info.verifiedInstructions]) {
       expect(count).toBeGreaterThan(0);
     }
+    program.close();
+  });
+
+  it('is found by its id, and leads to the maps that it uses', () => {
+    const program = object.program('linger');
+    const same = BpfProgram.openId(program.info.id);
+    expect(same.info).toMatchObject({ id: program.info.id, tag: program.info.tag });
+    expect(same.info.mapIds).toContain(object.map('numbers').info.id);
+    expect(() => BpfProgram.openId(0x7fffffff)).toThrow(expect.objectContaining({ op: 'program.openId', code: 'ENOENT' }));
+    same.close();
     program.close();
   });
 

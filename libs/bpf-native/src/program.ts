@@ -46,6 +46,11 @@ export class BpfProgram {
     return new BpfProgram(native.programOpenPinned(path));
   }
 
+  /** The program with this kernel-wide id, as attachments tell it. `ENOENT`: there is none. */
+  static openId(id: number): BpfProgram {
+    return new BpfProgram(native.programOpenId(id));
+  }
+
   /** For this library: the addon's handle. */
   get handle(): ProgramHandle {
     return this.#handle;
