@@ -3,6 +3,7 @@ export { canonicalLabels, compareText, formatLabel, type Label, type LabelSource
 export {
   derivedKeys,
   identityLabels,
+  isDerivedKey,
   type NamedPort,
   namedPortLabel,
   namespaceNameKey,

@@ -32,8 +32,13 @@ export interface PodDescription {
 
 const k8s = (key: string, value: string) => formatLabel({ source: 'k8s', key, value });
 
-// A pod's author must not be able to claim another namespace, account or cluster by writing the derived label on the pod.
-const isDerivedKey = (key: string) => key === derivedKeys.namespace || key.startsWith('io.cilium.k8s.');
+/**
+ * Whether a key belongs to the labels derived from what Kubernetes knows. One that a pod writes on itself under such a key is seen by nobody:
+ * its author could claim another namespace, account or cluster.
+ */
+export function isDerivedKey(key: string): boolean {
+  return key === derivedKeys.namespace || key.startsWith('io.cilium.k8s.');
+}
 
 /** The canonical set of labels that a pod's identity is made of, hidden ones included; see semantics.md, "Labels and identities". */
 export function identityLabels(pod: PodDescription, filter: LabelFilter = defaultLabelFilter): readonly string[] {

@@ -75,13 +75,17 @@ describe('the rules of a CiliumNetworkPolicy', () => {
     ['{matchLabels: {"k8s:app": web}}', [label('app', 'web'), inShop]],
     ['{matchLabels: {"any:app": web}}', [{ source: 'any', key: 'app', operator: 'In', values: ['web'] }, inShop]],
     ['{matchLabels: {k8s.app: web}}', [{ source: 'any', key: 'k8s.app', operator: 'In', values: ['web'] }, inShop]],
-    ['{matchLabels: {"k8s:io.kubernetes.pod.namespace": other}}', [label('io.kubernetes.pod.namespace', 'other')]],
+    ['{matchLabels: {"k8s:io.kubernetes.pod.namespace": other}}', [inSome, label('io.kubernetes.pod.namespace', 'other')]],
     [
       '{matchLabels: {io.kubernetes.pod.namespace: other}}',
-      [{ source: 'any', key: 'io.kubernetes.pod.namespace', operator: 'In', values: ['other'] }],
+      [{ source: 'any', key: 'io.kubernetes.pod.namespace', operator: 'In', values: ['other'] }, inSome],
+    ],
+    [
+      '{matchExpressions: [{key: "k8s:io.kubernetes.pod.namespace", operator: NotIn, values: [shop]}]}',
+      [inSome, { ...label('io.kubernetes.pod.namespace', 'shop'), operator: 'NotIn' }],
     ],
     ['{matchExpressions: [{key: "k8s:io.kubernetes.pod.namespace", operator: Exists}]}', [inSome]],
-    ['{matchLabels: {"k8s:io.cilium.k8s.namespace.labels.team": red}}', [label('io.cilium.k8s.namespace.labels.team', 'red')]],
+    ['{matchLabels: {"k8s:io.cilium.k8s.namespace.labels.team": red}}', [label('io.cilium.k8s.namespace.labels.team', 'red'), inSome]],
     ['{matchLabels: {"reserved:host": ""}}', [{ source: 'reserved', key: 'host', operator: 'In', values: [''] }]],
   ])('fromEndpoints %s means the endpoints with these labels', (selector, requirements) => {
     expect(spec(`ingress: [{fromEndpoints: [${selector}]}]`).rules[0]?.peers).toEqual([{ kind: 'endpoints', selector: requirements }]);
@@ -91,7 +95,7 @@ describe('the rules of a CiliumNetworkPolicy', () => {
     const peers = (selector: string) => wideSpec(`egress: [{toEndpoints: [${selector}]}]`).rules[0]?.peers;
     expect(peers('{}')).toEqual([{ kind: 'endpoints', selector: [inSome] }]);
     expect(peers('{matchLabels: {"k8s:io.kubernetes.pod.namespace": other}}')).toEqual([
-      { kind: 'endpoints', selector: [label('io.kubernetes.pod.namespace', 'other')] },
+      { kind: 'endpoints', selector: [inSome, label('io.kubernetes.pod.namespace', 'other')] },
     ]);
     expect(peers('{matchLabels: {"k8s:io.cilium.k8s.namespace.labels.team": red}}')).toEqual([
       { kind: 'endpoints', selector: [label('io.cilium.k8s.namespace.labels.team', 'red'), inSome] },

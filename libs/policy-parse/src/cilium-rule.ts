@@ -25,15 +25,17 @@ const names = (selector: readonly LabelRequirement[], test: (key: string) => boo
   selector.some(({ source, key }) => (source === 'k8s' || source === 'any') && test(key));
 
 /**
- * Confines a peer selector as upstream does: to the policy's namespace unless it names one itself, in a cluster-wide policy to pods.
- * Selectors of reserved labels are left alone: hosts and the world have no namespace.
+ * Confines a peer selector: to the policy's namespace unless it names one itself (or a label of one), and always to pods. Upstream leaves the
+ * second out where a namespace is named, so that `NotIn` there also selects the world; endpoints are what the field's name says. Selectors
+ * of reserved labels are left alone, as upstream: hosts and the world have no namespace.
  */
 function confine(requirements: readonly LabelRequirement[], { namespace, selectsInit }: RuleContext): LabelSelector {
-  const free = requirements.some(({ source }) => source === 'reserved') || names(requirements, (key) => key === derivedKeys.namespace);
-  if (free) return canonicalSelector(requirements);
-  if (namespace === '') return canonicalSelector(selectsInit ? requirements : [...requirements, requireKey(derivedKeys.namespace)]);
-  if (names(requirements, (key) => key.startsWith(derivedKeys.namespaceLabels))) return canonicalSelector(requirements);
-  return canonicalSelector([...requirements, requireLabel(derivedKeys.namespace, namespace)]);
+  if (requirements.some(({ source }) => source === 'reserved')) return canonicalSelector(requirements);
+  const namesPlace = names(requirements, (key) => key === derivedKeys.namespace || key.startsWith(derivedKeys.namespaceLabels));
+  if (namespace !== '' && !namesPlace) return canonicalSelector([...requirements, requireLabel(derivedKeys.namespace, namespace)]);
+  // Initialising pods have no namespace yet: a cluster-wide policy about them speaks of their like, too.
+  const pods = selectsInit && namespace === '' ? [] : [requireKey(derivedKeys.namespace)];
+  return canonicalSelector([...requirements, ...pods]);
 }
 
 function readEndpoints(list: readonly SelectorManifest[], path: JsonPath, context: RuleContext): Peer[] {

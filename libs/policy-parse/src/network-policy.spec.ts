@@ -68,6 +68,10 @@ describe('a NetworkPolicy', () => {
     ['{podSelector: {}}', [inShop]],
     ['{namespaceSelector: {}}', [inSome]],
     ['{podSelector: {}, namespaceSelector: {}}', [inSome]],
+    [
+      '{podSelector: {matchLabels: {io.cilium.k8s.policy.serviceaccount: robot}}}',
+      [inShop, { source: 'unspec', key: 'io.cilium.k8s.policy.serviceaccount', operator: 'In', values: ['robot'] }],
+    ],
     ['{podSelector: {matchLabels: {app: web}}}', [{ source: 'k8s', key: 'app', operator: 'In', values: ['web'] }, inShop]],
     [
       '{namespaceSelector: {matchLabels: {team: red}}, podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [b, a, b]}]}}',

@@ -4,7 +4,7 @@ import type { LabelRequirement, Peer, Policy, PortMatch, Rule } from '@myelin/po
 import { z } from 'zod';
 import { readPrefixExcept } from './prefix.ts';
 import { type Report, reporter } from './report.ts';
-import { canonicalSelector, kubernetesKeys, readSelector, requireKey, requireLabel, selectorSchema } from './selector.ts';
+import { canonicalSelector, namespaceKeys, podKeys, readSelector, requireKey, requireLabel, selectorSchema } from './selector.ts';
 
 const portNumber = 'a port: a whole number, 1–65535, or the name of a container port';
 
@@ -40,15 +40,12 @@ export const networkPolicySchema = z.strictObject({
 
 /** Pods that a peer selects: of the policy's own namespace, unless it has a namespace selector (an empty one: of every namespace). */
 function readPodPeer(manifest: PeerManifest, namespace: string, path: JsonPath, report: Report): Peer {
-  const pods = readSelector(manifest.podSelector, [...path, 'podSelector'], kubernetesKeys(), report);
+  const pods = readSelector(manifest.podSelector, [...path, 'podSelector'], podKeys, report);
   const { namespaceSelector } = manifest;
   const place: readonly LabelRequirement[] =
     namespaceSelector == null
       ? [requireLabel(derivedKeys.namespace, namespace)]
-      : [
-          requireKey(derivedKeys.namespace),
-          ...readSelector(namespaceSelector, [...path, 'namespaceSelector'], kubernetesKeys(derivedKeys.namespaceLabels), report),
-        ];
+      : [requireKey(derivedKeys.namespace), ...readSelector(namespaceSelector, [...path, 'namespaceSelector'], namespaceKeys, report)];
   return { kind: 'endpoints', selector: canonicalSelector([...place, ...pods]) };
 }
 
@@ -125,7 +122,7 @@ export function readNetworkPolicy(manifest: z.output<typeof networkPolicySchema>
     ...(spec?.ingress ?? []).map(({ from, ports }, index) => readRule('ingress', index, { peers: from, ports }, namespace, report)),
     ...(spec?.egress ?? []).map(({ to, ports }, index) => readRule('egress', index, { peers: to, ports }, namespace, report)),
   ];
-  const pods = readSelector(spec?.podSelector, ['spec', 'podSelector'], kubernetesKeys(), report);
+  const pods = readSelector(spec?.podSelector, ['spec', 'podSelector'], podKeys, report);
   const subject = canonicalSelector([requireLabel(derivedKeys.namespace, namespace), ...pods]);
   // A policy applies to the directions among its types only: rules of another one are dead letters, not allowances.
   const live = rules.filter(({ section }) => isolates[section as 'ingress' | 'egress']);

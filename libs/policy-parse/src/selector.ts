@@ -1,4 +1,4 @@
-import { compareText, expectedLabelKey, expectedLabelValue, labelSources } from '@myelin/labels';
+import { compareText, derivedKeys, expectedLabelKey, expectedLabelValue, isDerivedKey, labelSources } from '@myelin/labels';
 import { field, type JsonPath, nearestName, oneOf } from '@myelin/manifest';
 import type { LabelRequirement, LabelSelector } from '@myelin/policy-model';
 import { z } from 'zod';
@@ -24,14 +24,24 @@ export type SelectorManifest = z.output<typeof selectorSchema>;
 /** A label's name as a kind of policy writes it: null after a report. */
 export type KeyReader = (key: string, path: JsonPath, report: Report) => Pick<LabelRequirement, 'source' | 'key'> | null;
 
-/** Keys of Kubernetes selectors name labels of source `k8s`; `prefix` is put before them (labels of the namespace). */
-export function kubernetesKeys(prefix = ''): KeyReader {
-  return (key, path, report) => {
-    const expected = expectedLabelKey(key);
-    if (expected !== null) reporter(report, path)(`found key ${JSON.stringify(key)}`, expected);
-    return expected === null ? { source: 'k8s', key: prefix + key } : null;
-  };
-}
+/**
+ * Keys of a podSelector name labels that pods bear themselves. Those that identities have beside them are none of these, and what a pod writes
+ * under their keys is seen by nobody: such a key is read as one of a source that no pod has labels of.
+ */
+export const podKeys: KeyReader = (key, path, report) => {
+  const name = kubernetesKey(key, path, report);
+  return name !== null && isDerivedKey(key) ? { source: 'unspec', key } : name;
+};
+
+/** Keys of a namespaceSelector name labels of the namespace. */
+export const namespaceKeys: KeyReader = (key, path, report) =>
+  kubernetesKey(key, path, report) && { source: 'k8s', key: derivedKeys.namespaceLabels + key };
+
+const kubernetesKey: KeyReader = (key, path, report) => {
+  const expected = expectedLabelKey(key);
+  if (expected !== null) reporter(report, path)(`found key ${JSON.stringify(key)}`, expected);
+  return expected === null ? { source: 'k8s', key } : null;
+};
 
 const selectable = labelSources.filter((source) => source !== 'named-port');
 
