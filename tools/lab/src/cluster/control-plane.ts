@@ -1,0 +1,130 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LabFailure } from '../failure.ts';
+import { isAlive, launch, logTail, type ProcessId } from '../machine/process.ts';
+import { fabric } from '../plan/address-plan.ts';
+import { logFile, serviceSocket } from '../plan/paths.ts';
+import type { LabClients } from './clients.ts';
+import type { Deadline } from './deadline.ts';
+import { type Lab, whereIs } from './lab.ts';
+
+/** Ports in the control plane's namespace, which every lab has for itself. */
+const ports = { redis: 6379, nats: 4222 } as const;
+const services = { 'identity-allocator': 7001, ipam: 7002, 'policy-compiler': 7003 } as const;
+type Service = keyof typeof services;
+
+/** `host:port` of a service as nodes reach it. */
+export const serviceAddress = (service: Service): string => `${fabric.control}:${services[service]}`;
+export const natsUrl = `nats://${fabric.control}:${ports.nats}`;
+
+/** The bundle of an app. */
+export const appBundle = (projectRoot: string, app: string): string => join(projectRoot, 'apps', app, 'dist', 'main.mjs');
+
+/** Starts Redis, NATS and the services, all at once: each waits for what it needs. */
+export async function startControlPlane(lab: Lab): Promise<void> {
+  const { paths, state } = lab;
+  for (const folder of [paths.redis, paths.nats]) mkdirSync(folder, { recursive: true });
+  writeFileSync(join(paths.nats, 'nats.conf'), natsConfig(paths.nats));
+  const commands: Record<string, string[]> = {
+    redis: redisCommand(paths.redis, serviceSocket(paths, 'redis')),
+    nats: ['nats-server', '--config', join(paths.nats, 'nats.conf')],
+    ...Object.fromEntries(Object.keys(services).map((service) => [service, serviceCommand(lab, service as Service)])),
+  };
+  await Promise.all(
+    Object.entries(commands).map(async ([name, command]) => {
+      state.processes[name] = await launch(whereIs(lab, { kind: 'control' }), command, { log: logFile(paths, name), cwd: paths.root });
+    }),
+  );
+}
+
+// Append-only file, written at every command: what a service has answered is never lost (design C1).
+function redisCommand(folder: string, socket: string): string[] {
+  const options = {
+    bind: `127.0.0.1 ${fabric.control}`,
+    port: ports.redis,
+    unixsocket: socket,
+    'protected-mode': 'no',
+    appendonly: 'yes',
+    appendfsync: 'always',
+    save: '',
+    dir: folder,
+  };
+  return [
+    'redis-server',
+    ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, ...(name === 'bind' ? String(value).split(' ') : [String(value)])]),
+  ];
+}
+
+const natsConfig = (folder: string): string => `host: "${fabric.control}"
+port: ${ports.nats}
+ports_file_dir: "${folder}"
+jetstream { store_dir: "${join(folder, 'jetstream')}" }
+`;
+
+function serviceCommand({ projectRoot, paths }: Lab, service: Service): string[] {
+  const port = services[service];
+  const options = {
+    listen: serviceAddress(service),
+    'listen-unix': serviceSocket(paths, service),
+    'metrics-listen': `${fabric.control}:${port + 1000}`,
+    redis: `redis://${fabric.control}:${ports.redis}`,
+    nats: natsUrl,
+  };
+  return [process.execPath, appBundle(projectRoot, service), ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])];
+}
+
+/** Resolves when every part of the control plane says that it is ready; throws when one has ended, or the time is over. */
+export async function controlPlaneReady(lab: Lab, clients: LabClients, deadline: Deadline): Promise<void> {
+  const { paths, state } = lab;
+  const parts: Record<string, () => Promise<void>> = {
+    redis: () => untilThere(() => connects(serviceSocket(paths, 'redis')), deadline),
+    nats: () => untilThere(() => readdirSync(paths.nats).some((file) => file.endsWith('.ports')), deadline),
+  };
+  for (const service of Object.keys(services))
+    parts[service] = () => serviceReady(clients, service, serviceSocket(paths, service), deadline);
+  await Promise.all(
+    Object.entries(parts).map(([name, ready]) => readyOrDead(name, state.processes[name]!, logFile(paths, name), ready, deadline)),
+  );
+}
+
+/** Waits until a service's socket is there and its health says that it serves. */
+export async function serviceReady(clients: LabClients, name: string, socket: string, deadline: Deadline): Promise<void> {
+  await untilThere(() => existsSync(socket), deadline);
+  await clients.serving(name, socket, deadline.signal);
+}
+
+/** Waits for `ready`, but not for a process that has ended. */
+export async function readyOrDead(name: string, id: ProcessId, log: string, ready: () => Promise<void>, deadline: Deadline): Promise<void> {
+  const watch = new AbortController();
+  const death = (async () => {
+    while (!watch.signal.aborted && deadline.leftMs > 0 && isAlive(id)) await delay(50);
+    if (watch.signal.aborted) return;
+    if (isAlive(id)) throw deadline.overdue(`${name} isn't ready:\n${logTail(log)}`);
+    throw new LabFailure(`${name} ended while it started:\n${logTail(log)}`);
+  })();
+  try {
+    await Promise.race([ready(), death]);
+  } catch (error) {
+    // A broken call says less than the log of the process that is no more.
+    await death;
+    throw error;
+  } finally {
+    watch.abort();
+    death.catch(() => {});
+  }
+}
+
+async function untilThere(isThere: () => boolean | Promise<boolean>, { signal }: Deadline): Promise<void> {
+  while (!(await isThere())) await delay(5, undefined, { signal });
+}
+
+const connects = (path: string) =>
+  new Promise<boolean>((resolve) => {
+    const socket = net.connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });

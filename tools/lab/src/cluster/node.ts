@@ -1,0 +1,78 @@
+import { mkdirSync } from 'node:fs';
+import { isMyelinError } from '@myelin/rpc';
+import { isAlive, launch, signal as sendSignal } from '../machine/process.ts';
+import { agentBpffs, agentSocket, agentStateDir, logFile } from '../plan/paths.ts';
+import { nodePorts } from '../plan/pod-processes.ts';
+import type { NodeState } from '../plan/state.ts';
+import type { LabClients } from './clients.ts';
+import { appBundle, natsUrl, readyOrDead, serviceAddress, serviceReady } from './control-plane.ts';
+import type { Deadline } from './deadline.ts';
+import { attachNode, createPlace, routePods } from './fabric.ts';
+import { type Lab, whereIs } from './lab.ts';
+import { startWorkload } from './workload.ts';
+
+const agentLog = (lab: Lab, node: NodeState) => logFile(lab.paths, `node-agent.${node.name}`);
+
+/** Makes a node, plugs it in, and starts its agent and its test server. The agent isn't ready yet. */
+export async function startNode(lab: Lab, node: NodeState): Promise<void> {
+  const place = { kind: 'node', node: node.name } as const;
+  await createPlace(lab, place);
+  await attachNode(lab, node);
+  await Promise.all([startAgent(lab, node), startWorkload(lab, place, nodePorts, node.addresses)]);
+}
+
+/** Starts the agent of a node, the first one or the next. */
+export async function startAgent(lab: Lab, node: NodeState): Promise<void> {
+  const { paths, projectRoot } = lab;
+  const folders = { 'state-dir': agentStateDir(paths, node.name), bpffs: agentBpffs(paths, node.name) };
+  for (const folder of Object.values(folders)) mkdirSync(folder, { recursive: true });
+  const options: [string, string][] = [
+    ['node', node.name],
+    ['node-uid', node.uid],
+    ...node.addresses.map((address): [string, string] => ['address', address]),
+    ...node.requestedCidrs.map((cidr): [string, string] => ['pod-cidr', cidr]),
+    ['socket', agentSocket(paths, node.name)],
+    // In the node's own namespace: the same port on every node.
+    ['metrics-listen', '127.0.0.1:9090'],
+    ['identity', serviceAddress('identity-allocator')],
+    ['policy', serviceAddress('policy-compiler')],
+    ['ipam', serviceAddress('ipam')],
+    ['nats', natsUrl],
+    ...Object.entries(folders),
+  ];
+  const command = [process.execPath, appBundle(projectRoot, 'node-agent'), ...options.flatMap(([name, value]) => [`--${name}`, value])];
+  node.agent = await launch(whereIs(lab, { kind: 'node', node: node.name }), command, { log: agentLog(lab, node), cwd: paths.root });
+}
+
+/** Ends the agent of a node at once, as a crash would; false when there is none. */
+export async function killAgent(node: NodeState): Promise<boolean> {
+  const { agent } = node;
+  if (agent === null || !sendSignal(agent, 'SIGKILL')) return false;
+  while (isAlive(agent)) await new Promise((resolve) => setTimeout(resolve, 2));
+  return true;
+}
+
+/** Resolves when a node's agent is ready; then the fabric knows the way to its pods. */
+export async function nodeReady(lab: Lab, node: NodeState, clients: LabClients, deadline: Deadline): Promise<void> {
+  const name = `node-agent of ${node.name}`;
+  await readyOrDead(
+    name,
+    node.agent!,
+    agentLog(lab, node),
+    () => serviceReady(clients, name, agentSocket(lab.paths, node.name), deadline),
+    deadline,
+  );
+  const { podCidrs } = await clients.agent(node.name).getStatus({});
+  node.podCidrs = podCidrs;
+  await routePods(lab, node);
+}
+
+/** What a node's agent says of itself; the reason when it doesn't answer. */
+export async function agentStatus(clients: LabClients, node: string) {
+  try {
+    return { ok: true as const, status: await clients.agent(node, 1000).getStatus({}) };
+  } catch (error) {
+    if (!isMyelinError(error)) throw error;
+    return { ok: false as const, reason: error.message };
+  }
+}

@@ -1,0 +1,2 @@
+export { type LabConfig, readConfig } from './config.ts';
+export { LabFailure } from './failure.ts';

@@ -1,0 +1,178 @@
+import { parseAddress } from '@myelin/address';
+import {
+  checkShape,
+  defaultNamespace,
+  type Manifest,
+  type ManifestError,
+  type ManifestFile,
+  type NamespaceManifest,
+  type NodeManifest,
+  namespaceSchema,
+  nearestName,
+  nodeSchema,
+  type PodManifest,
+  parseManifests,
+  podSchema,
+} from '@myelin/manifest';
+import { parsePolicy, policyKindOf } from '@myelin/policy-parse';
+import { actedOnKinds, passedOverKinds, policyKinds } from './kinds.ts';
+import { addressesAnnotation, type LabContainer, type LabNode, type LabObjects, type LabPod } from './objects.ts';
+
+/** What some files hold. Act on nothing while there is an error. */
+export interface ReadObjects {
+  readonly objects: LabObjects;
+  readonly errors: readonly ManifestError[];
+  /** What was passed over, a line each. */
+  readonly notes: readonly string[];
+  /** Where each object stands, for errors that only the whole shows: by `<kind> <namespace>/<name>`. */
+  readonly places: ReadonlyMap<string, Manifest>;
+}
+
+/** Collects while reading. */
+class Reading {
+  readonly nodes: LabNode[] = [];
+  readonly namespaces: LabObjects['namespaces'][number][] = [];
+  readonly pods: LabPod[] = [];
+  readonly policies: LabObjects['policies'][number][] = [];
+  readonly errors: ManifestError[] = [];
+  readonly notes: string[] = [];
+  readonly places = new Map<string, Manifest>();
+
+  /** Remembers where an object stands; the second of one name is an error. */
+  place(manifest: Manifest, namespace: string, name: string): boolean {
+    const key = objectKey(manifest.kind, namespace, name);
+    const first = this.places.get(key);
+    if (first === undefined) this.places.set(key, manifest);
+    else {
+      const { file, document } = first;
+      this.errors.push(
+        manifest.errorAt({
+          path: ['metadata', 'name'],
+          message: `${key} stands in ${file}, document ${document}, already`,
+          expected: 'each object once',
+        }),
+      );
+    }
+    return first === undefined;
+  }
+}
+
+/** Key of `ReadObjects.places`; `namespace` '' for cluster-wide objects. */
+export const objectKey = (kind: string, namespace: string, name: string): string =>
+  `${kind} ${namespace === '' ? name : `${namespace}/${name}`}`;
+
+/** Reads manifests into the objects that the lab acts on. Never throws; all that is wrong is reported at once. */
+export function readObjects(files: readonly ManifestFile[]): ReadObjects {
+  const { manifests, errors } = parseManifests(files);
+  const reading = new Reading();
+  reading.errors.push(...errors);
+  for (const manifest of manifests) readManifest(manifest, reading);
+  const { nodes, namespaces, pods, policies, notes, places } = reading;
+  return { objects: { nodes, namespaces, pods, policies }, errors: reading.errors, notes, places };
+}
+
+function readManifest(manifest: Manifest, reading: Reading): void {
+  const { kind } = manifest;
+  if (kind === 'Node') readShaped(manifest, nodeSchema, reading, (node) => readNode(manifest, node, reading));
+  else if (kind === 'Pod') readShaped(manifest, podSchema, reading, (pod) => readPod(manifest, pod, reading));
+  else if (kind === 'Namespace') readShaped(manifest, namespaceSchema, reading, (namespace) => readNamespace(manifest, namespace, reading));
+  else if (policyKindOf(manifest) !== 'other') readPolicy(manifest, reading);
+  else if (passedOverKinds.includes(kind)) {
+    const what = `${kind} ${nameOf(manifest)}`.trim();
+    reading.notes.push(`${manifest.file}: document ${manifest.document}: ${what} passed over: the lab doesn't use this kind yet`);
+  } else {
+    const known = [...actedOnKinds, ...policyKinds];
+    reading.errors.push(
+      manifest.errorAt({
+        path: ['kind'],
+        message: `unknown kind ${JSON.stringify(kind)}`,
+        expected: `one of ${known.join(', ')} (others of Kubernetes are passed over)`,
+        nearest: nearestName(kind, [...known, ...passedOverKinds]),
+      }),
+    );
+  }
+}
+
+function readNamespace(manifest: Manifest, { metadata: { name, labels } }: NamespaceManifest, reading: Reading): void {
+  if (reading.place(manifest, '', name)) reading.namespaces.push({ name, labels: labels ?? {} });
+}
+
+function readShaped<T extends Parameters<typeof checkShape>[1]>(
+  manifest: Manifest,
+  schema: T,
+  reading: Reading,
+  read: (value: Extract<ReturnType<typeof checkShape<T>>, { ok: true }>['value']) => void,
+): void {
+  const shaped = checkShape(manifest, schema);
+  if (shaped.ok) read(shaped.value);
+  else reading.errors.push(...shaped.errors);
+}
+
+function nameOf({ value }: Manifest): string {
+  const { name, namespace } = (value.metadata ?? {}) as { name?: unknown; namespace?: unknown };
+  return [namespace, name].filter((part) => typeof part === 'string').join('/');
+}
+
+function readNode(manifest: Manifest, { metadata, spec, status }: NodeManifest, reading: Reading): void {
+  if (!reading.place(manifest, '', metadata.name)) return;
+  const addresses = (status?.addresses ?? []).filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
+  const podCidrs = spec?.podCIDRs ?? (spec?.podCIDR == null ? [] : [spec.podCIDR]);
+  reading.nodes.push({ name: metadata.name, uid: metadata.uid ?? null, addresses, podCidrs });
+}
+
+function readPod(manifest: Manifest, { metadata, spec }: PodManifest, reading: Reading): void {
+  const namespace = metadata.namespace ?? defaultNamespace;
+  if (!reading.place(manifest, namespace, metadata.name)) return;
+  reading.pods.push({
+    namespace,
+    name: metadata.name,
+    uid: metadata.uid ?? null,
+    labels: metadata.labels ?? {},
+    serviceAccount: spec.serviceAccountName ?? 'default',
+    nodeName: spec.nodeName ?? null,
+    hostNetwork: spec.hostNetwork ?? false,
+    containers: spec.containers.map(readContainer),
+    addresses: readAddresses(manifest, reading),
+  });
+}
+
+function readContainer({ name, command, args, env, ports }: PodManifest['spec']['containers'][number]): LabContainer {
+  const environment = Object.fromEntries((env ?? []).map((variable) => [variable.name, variable.value ?? '']));
+  // Kubernetes fills $(NAME) in from the container's environment.
+  const fill = (word: string) =>
+    word.replaceAll(/\$\(([A-Za-z_][A-Za-z0-9_]*)\)/g, (whole, variable: string) => environment[variable] ?? whole);
+  return {
+    name,
+    command: command == null || command.length === 0 ? null : [...command, ...(args ?? [])].map(fill),
+    environment,
+    ports: (ports ?? []).map((port) => ({ name: port.name ?? '', port: port.containerPort, protocol: port.protocol ?? 'TCP' })),
+  };
+}
+
+function readAddresses(manifest: Manifest, reading: Reading): readonly string[] {
+  const { annotations } = manifest.value.metadata as { annotations?: Record<string, unknown> };
+  const text = annotations?.[addressesAnnotation];
+  if (text === undefined) return [];
+  const addresses = typeof text === 'string' ? text.split(',').map((address) => address.trim()) : [''];
+  const wrong = addresses.find((address) => parseAddress(address) === null);
+  if (wrong === undefined) return addresses;
+  reading.errors.push(
+    manifest.errorAt({
+      path: ['metadata', 'annotations', addressesAnnotation],
+      message: `found ${JSON.stringify(text)}`,
+      expected: 'IP addresses, separated by commas',
+    }),
+  );
+  return [];
+}
+
+function readPolicy(manifest: Manifest, reading: Reading): void {
+  const parsed = parsePolicy(manifest);
+  if (!parsed.ok) {
+    reading.errors.push(...parsed.errors);
+    return;
+  }
+  const { reference } = parsed.policy;
+  if (reading.place(manifest, reference.namespace, reference.name))
+    reading.policies.push({ reference, document: JSON.stringify(manifest.value) });
+}

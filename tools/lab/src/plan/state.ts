@@ -1,0 +1,46 @@
+import type { ProcessId } from '../machine/process.ts';
+import type { LabNode, LabPod } from './objects.ts';
+
+/** What a lab consists of, as its state file keeps it. Names of namespaces, cgroups and sockets follow from the objects' names. */
+export interface LabState {
+  readonly version: 1;
+  /** False until `up` has come to its end: what there is of an interrupted lab can only be taken down. */
+  complete: boolean;
+  /** The control plane's processes, by name. */
+  processes: Record<string, ProcessId>;
+  nodes: NodeState[];
+  /** Labels by namespace. */
+  namespaces: Record<string, Readonly<Record<string, string>>>;
+  pods: PodState[];
+}
+
+/** A node as it was set up. */
+export interface NodeState {
+  readonly name: string;
+  readonly uid: string;
+  /** Number that its chosen addresses end in. */
+  readonly index: number;
+  /** On the fabric; IPv4 first. */
+  readonly addresses: readonly string[];
+  readonly controlAddress: string;
+  /** What the manifest asked for; empty: ipam chooses. */
+  readonly requestedCidrs: readonly string[];
+  /** What the agent has. */
+  podCidrs: readonly string[];
+  agent: ProcessId | null;
+  readonly manifest: LabNode;
+}
+
+/** A pod as it was set up. */
+export interface PodState {
+  readonly uid: string;
+  readonly node: string;
+  manifest: LabPod;
+  addresses: readonly string[];
+  identity: number;
+  /** Null: it is fine; else why it isn't there. */
+  failure: string | null;
+}
+
+/** A lab with nothing in it yet. */
+export const emptyState = (): LabState => ({ version: 1, complete: false, processes: {}, nodes: [], namespaces: {}, pods: [] });
