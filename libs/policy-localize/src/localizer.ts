@@ -72,10 +72,10 @@ export class Localizer {
       .filter((held) => held !== undefined);
 
     const fresh = replacing.flatMap(({ prefixes }) => prefixes.filter((text) => this.#prefixes.use(text)).map((text) => prefix(text)));
-    for (const identity of gone) this.#subjects.delete(identity);
     const prepared = this.#affectedBy(fresh).map((held) => this.#localize(held));
     const numbered = this.#moveRows(clusterRanges);
     const replaced = replacing.map((held) => this.#localize(held));
+    for (const identity of gone) this.#subjects.delete(identity);
     for (const held of replacing) this.#subjects.set(held.policy.identity, held);
     for (const held of leaving) this.#release(held);
     const steps: readonly LocalStep[] = [
