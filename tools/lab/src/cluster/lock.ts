@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LabFailure } from '../failure.ts';
@@ -22,7 +23,7 @@ export function lockHolder({ lock }: LabPaths): LockHolder | undefined {
 /** Runs `action` while no other command changes this lab. Waits for another one for up to `waitMs`. */
 export async function withLock<T>(paths: LabPaths, command: string, waitMs: number, action: () => Promise<T>): Promise<T> {
   mkdirSync(paths.root, { recursive: true });
-  const mine = `${paths.lock}.${process.pid}`;
+  const mine = `${paths.lock}.${randomUUID()}`;
   writeFileSync(mine, JSON.stringify({ pid: process.pid, start: startTime(process.pid) ?? '', command } satisfies LockHolder));
   try {
     for (const started = performance.now(); !take(mine, paths); await delay(20)) {

@@ -36,6 +36,6 @@ function removeFiles({ paths }: Lab): void {
   const { root, ...own } = paths;
   for (const path of Object.values(own)) rmSync(path, { recursive: true, force: true });
   for (const entry of readdirSync(root))
-    if (/^(lock\.\d+|lab\.json\.next|agents)$/.test(entry)) rmSync(join(root, entry), { recursive: true, force: true });
+    if (/^(lock\.[0-9a-f-]+|lab\.json\.next|agents)$/.test(entry)) rmSync(join(root, entry), { recursive: true, force: true });
   if (readdirSync(root).length === 0) rmdirSync(root);
 }
