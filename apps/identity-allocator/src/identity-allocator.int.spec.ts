@@ -71,10 +71,7 @@ function consume<Row>(kind: StreamKind<Row>) {
   const readiness = new Readiness();
   const link = new NatsLink({ url: nats.url, name: 'test', log: silentLog, readiness });
   const rows = new Map<string, Row>();
-  const onBatch: StreamConsumer<Row> extends never ? never : ConstructorParameters<typeof StreamConsumer<Row>>[0]['onBatch'] = ({
-    changed,
-    removed,
-  }) => {
+  const onBatch = ({ changed, removed }: StreamBatch<Row>) => {
     for (const { key, row } of changed) rows.set(key, row);
     for (const { key } of removed) rows.delete(key);
   };

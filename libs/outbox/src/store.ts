@@ -106,11 +106,13 @@ export class Store implements Component {
     this.#options.log.info({ incarnation }, 'incarnation is open');
   }
 
-  /** Null where an operator has to decide. */
+  /** Null where an operator has to decide, or NATS is not there yet: another service may open one meanwhile, so Redis is asked again. */
   async #create(): Promise<string | null> {
     const { nats, acceptEmpty, log } = this.#options;
     this.#condition.missing('Redis is empty: waiting for NATS, to see which incarnations there have been');
-    const greatest = await greatestIncarnation(await openJetStream(await nats.connection(this.#stopping.signal)));
+    const connection = await nats.connection(AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(retryMs)])).catch(() => null);
+    if (connection === null) return null;
+    const greatest = await greatestIncarnation(await openJetStream(connection));
     if (greatest !== 0n && greatest !== acceptEmpty) {
       this.#condition.missing(
         `Redis is empty, but NATS holds rows of incarnation ${greatest}: restore Redis' append-only file, or give up what it held with --accept-empty ${greatest}`,
