@@ -2,7 +2,6 @@ import { type Address, addressOf, formatAddress, fromBytes, toBytes } from '@mye
 import type { BpfMap } from '@myelin/bpf-native';
 import { peerCodec } from '@myelin/datapath-layout';
 import type { Clock } from './clock.ts';
-import { DatapathError } from './error.ts';
 import { raisePeerEpoch } from './peer-epochs.ts';
 import { CountedHash, type OnFull, type TablePressure } from './table.ts';
 
@@ -12,13 +11,6 @@ export interface Peer {
   readonly slot: number;
   /** Number of the node; 0: this one. */
   readonly node: number;
-}
-
-/** What became of a reconciliation. A refused one could not be written; all others were. */
-export interface AddressChanges {
-  readonly written: number;
-  readonly deleted: number;
-  readonly refused: readonly { readonly address: Address; readonly error: DatapathError }[];
 }
 
 /** Key in the map of its family. */
@@ -77,24 +69,13 @@ export class AddressTable {
     });
   }
 
-  /** Writes what is wanted; with `prune`, deletes everything else. An address that doesn't fit is reported and doesn't keep the others out. */
-  async reconcile(wanted: Iterable<readonly [Address, Peer]>, { prune }: { readonly prune: boolean }): Promise<AddressChanges> {
-    // Deleting comes first: it makes room.
-    const desired = [...wanted];
-    const deleted = prune ? await this.#prune(new Set(desired.map(([address]) => address.value))) : 0;
-    const refused: AddressChanges['refused'][number][] = [];
-    let written = 0;
+  /** Deletes every entry that `keep` doesn't name; returns how many. */
+  async prune(keep: (address: Address) => boolean): Promise<number> {
+    const surplus = (await this.#addresses()).filter((address) => !keep(address));
     this.#clock.turn(() => {
-      for (const [address, peer] of desired) {
-        try {
-          if (this.set(address, peer)) written++;
-        } catch (error) {
-          if (!(error instanceof DatapathError)) throw error;
-          refused.push({ address, error });
-        }
-      }
+      for (const address of surplus) this.delete(address);
     });
-    return { written, deleted, refused };
+    return surplus.length;
   }
 
   async entries(): Promise<readonly (readonly [Address, Peer])[]> {
@@ -103,14 +84,6 @@ export class AddressTable {
       const peer = this.read(address);
       return peer === null ? [] : [[address, peer] as const];
     });
-  }
-
-  async #prune(keep: ReadonlySet<bigint>): Promise<number> {
-    const surplus = (await this.#addresses()).filter(({ value }) => !keep.has(value));
-    this.#clock.turn(() => {
-      for (const address of surplus) this.delete(address);
-    });
-    return surplus.length;
   }
 
   async #addresses(): Promise<readonly Address[]> {

@@ -4,7 +4,7 @@ import { BpfMap, filterProgram, interfaceIndex, mapTypes, type TcDirection, tcxP
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mapPin } from './pins.ts';
 import { indexKey } from './table.ts';
-import { NodeKernel, objectFiles } from './testing/node-kernel.ts';
+import { NodeKernel } from './testing/node-kernel.ts';
 
 let kernel: NodeKernel;
 beforeEach(() => {
@@ -100,6 +100,6 @@ describe('a datapath that cannot be opened', () => {
     await expect(kernel.open({ bpffs: '/tmp' })).rejects.toMatchObject({ code: 'unsupported', message: expect.stringContaining('mount') });
   });
   it('names the object that is not there', async () => {
-    await expect(kernel.open({ objectFiles: [`${objectFiles[0]}.none`] })).rejects.toMatchObject({ code: 'unsupported' });
+    await expect(kernel.open({ objectFiles: ['/nowhere/pod.o'] })).rejects.toMatchObject({ code: 'unsupported' });
   });
 });

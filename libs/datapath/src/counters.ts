@@ -31,17 +31,25 @@ const directions = [
 const firstReason = 128;
 const perDirection = 256;
 
+/** One counter, summed over CPUs. */
+function readCounter(map: BpfMap, index: number): { readonly packets: bigint; readonly bytes: bigint } {
+  const sum = { packets: 0n, bytes: 0n };
+  for (const slot of perCpuSlots(map.lookup(indexKey(index))!, counterCodec.size)) {
+    const { packets, bytes } = counterCodec.read(slot);
+    sum.packets += packets;
+    sum.bytes += bytes;
+  }
+  return sum;
+}
+
+/** Events that found no room in the ring buffer. */
+export function readEventsLost(map: BpfMap): bigint {
+  return readCounter(map, sideCounter.COUNTER_EVENTS_LOST).packets;
+}
+
 /** Reads map `counters`. Its indexes: direction × 256 + class or reason, then a few beyond. */
 export function readCounters(map: BpfMap): Counters {
-  const read = (index: number) => {
-    const sum = { packets: 0n, bytes: 0n };
-    for (const slot of perCpuSlots(map.lookup(indexKey(index))!, counterCodec.size)) {
-      const { packets, bytes } = counterCodec.read(slot);
-      sum.packets += packets;
-      sum.bytes += bytes;
-    }
-    return sum;
-  };
+  const read = (index: number) => readCounter(map, index);
   const dropped: Counters['dropped'][number][] = [];
   const forwarded: Counters['forwarded'][number][] = [];
   for (const [number, name] of directions) {

@@ -1,7 +1,8 @@
 import { type BpfProgram, isBpfFileSystem, probeFeature } from '@myelin/bpf-native';
 import { Attachments } from './attachment.ts';
-import { type Counters, readCounters } from './counters.ts';
+import { type Counters, readCounters, readEventsLost } from './counters.ts';
 import { DatapathError } from './error.ts';
+import { findObjects } from './find-objects.ts';
 import { type LoadedDatapath, loadDatapath, type TableSizes } from './load.ts';
 import type { TablePressure } from './table.ts';
 import { openTables, required, type Tables } from './tables.ts';
@@ -10,8 +11,8 @@ import { openTables, required, type Tables } from './tables.ts';
 export interface DatapathOptions {
   /** Folder on a BPF file system that is this node's alone. */
   readonly bpffs: string;
-  /** Compiled objects (`bpf/build/*.o`), together with the programs from_pod, to_pod and sweep_start. */
-  readonly objectFiles: readonly string[];
+  /** Compiled objects, together with the programs from_pod, to_pod and sweep_start; default: `findObjects()`. */
+  readonly objectFiles?: readonly string[];
   readonly sizes?: TableSizes;
   /** How programs are attached; default: by tcx where the kernel has it. */
   readonly attachBy?: 'tcx' | 'clsact';
@@ -48,7 +49,7 @@ export class Datapath implements Tables {
   }
 
   /** Loads or adopts. Throws DatapathError: nothing that was in force before is changed then. */
-  static async open({ bpffs, objectFiles, sizes = {}, attachBy }: DatapathOptions): Promise<Datapath> {
+  static async open({ bpffs, objectFiles = findObjects(), sizes = {}, attachBy }: DatapathOptions): Promise<Datapath> {
     if (!isBpfFileSystem(bpffs)) {
       throw new DatapathError('unsupported', bpffs, `${bpffs} is not on a BPF file system: mount one there (mount -t bpf bpf <folder>)`);
     }
@@ -63,6 +64,11 @@ export class Datapath implements Tables {
 
   counters(): Counters {
     return readCounters(required(this.#loaded.maps, 'counters', 'map'));
+  }
+
+  /** Events that found no room in the ring buffer since it was made. */
+  eventsLost(): bigint {
+    return readEventsLost(required(this.#loaded.maps, 'counters', 'map'));
   }
 
   /** How full the tables are that the node fills. */

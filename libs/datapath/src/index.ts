@@ -1,4 +1,4 @@
-export { type AddressChanges, AddressTable, type Peer } from './addresses.ts';
+export { AddressTable, type Peer } from './addresses.ts';
 export { AppliedIdentities } from './applied-identities.ts';
 export { Attachments } from './attachment.ts';
 export { Clock } from './clock.ts';
@@ -7,6 +7,7 @@ export { Datapath, type DatapathOptions } from './datapath.ts';
 export { type EndpointEntry, EndpointTable } from './endpoints.ts';
 export { DatapathError, type DatapathErrorCode } from './error.ts';
 export { decodeEvent, EventReader } from './event-reader.ts';
+export { findObjects } from './find-objects.ts';
 export type { TableSizes } from './load.ts';
 export { linkedInterfaces, removePins } from './pins.ts';
 export { type PolicyChanges, type PolicyEdit, PolicyTable } from './policies.ts';

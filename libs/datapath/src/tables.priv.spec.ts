@@ -51,35 +51,27 @@ describe('addresses', () => {
     expect([peerEpoch('10.1.0.2'), nodeState().clock]).toEqual([2, 2]);
     expect(peerEpoch('10.9.9.9')).toBe(0);
   });
-  it('are reconciled: written, and with prune all others deleted', async () => {
-    tables.addresses.set(address('10.9.0.1'), { identity: 300, slot: 0, node: 1 });
-    const peer = { identity: 310, slot: 0, node: 1 };
-    expect(await tables.addresses.reconcile([[web, peer]], { prune: false })).toMatchObject({ written: 1, deleted: 0 });
-    expect(
-      await tables.addresses.reconcile(
-        [
-          [web, peer],
-          [six, peer],
-        ],
-        { prune: true },
-      ),
-    ).toMatchObject({ written: 1, deleted: 1, refused: [] });
+  it('are pruned: what nobody names is deleted', async () => {
+    for (const text of ['10.9.0.1', '10.1.0.2', 'fd00:1::2', 'fd00:9::1'])
+      tables.addresses.set(address(text), { identity: 300, slot: 0, node: 1 });
+    const keep = new Set([web.value, six.value]);
+    expect(await tables.addresses.prune(({ value }) => keep.has(value))).toBe(2);
     expect((await tables.addresses.entries()).map(([of]) => formatAddress(of)).sort()).toEqual(['10.1.0.2', 'fd00:1::2']);
+    expect(await tables.addresses.prune(() => true)).toBe(0);
   });
   it('that find no room are refused by name; the others stand, and the refusal is counted (C8)', async () => {
     const small = await KernelTables.create({ addresses_v4: 2 });
     try {
       const tight = await small.open();
       const peer = { identity: 310, slot: 0, node: 1 };
-      const all = ['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::1'].map((text) => [address(text), peer] as const);
-      const { refused } = await tight.addresses.reconcile(all, { prune: false });
-      expect(refused.map(({ error }) => [error.code, error.object])).toEqual([['full', '10.0.0.3']]);
+      for (const text of ['10.0.0.1', '10.0.0.2', 'fd00::1']) tight.addresses.set(address(text), peer);
+      expect(() => tight.addresses.set(address('10.0.0.3'), peer)).toThrow(expect.objectContaining({ code: 'full', object: '10.0.0.3' }));
       expect(tight.addresses.read(address('10.0.0.1'))).toEqual(peer);
-      expect(tight.addresses.read(address('fd00::1'))).toEqual(peer);
+      expect(tight.addresses.set(address('10.0.0.1'), { ...peer, identity: 311 })).toBe(true);
       expect(small.refusals.get('addresses_v4')).toBe(1);
       expect(tight.addresses.pressure).toContainEqual({ table: 'addresses_v4', entries: 2, capacity: 2 });
-      // Room made by pruning is used in the same reconciliation.
-      expect((await tight.addresses.reconcile(all.slice(1, 3), { prune: true })).refused).toEqual([]);
+      tight.addresses.delete(address('10.0.0.2'));
+      expect(tight.addresses.set(address('10.0.0.3'), peer)).toBe(true);
     } finally {
       small.close();
     }

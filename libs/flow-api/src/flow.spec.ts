@@ -82,5 +82,6 @@ describe('flowOf', () => {
     expect(flow.l4?.protocol).toEqual({ $case: 'ICMPv6', value: { type: 128, code: 0 } });
     expect(flow.Summary).toBe('ICMPv6 EchoRequest');
     expect(flowOf({ ...newFlow, protocol: 1, icmp: { type: 3, code: 4 } }, names).Summary).toBe('ICMPv4 DestinationUnreachable(4)');
+    expect(flowOf({ ...newFlow, protocol: 1, icmp: null }, names).Summary).toBe('ICMPv4');
   });
 });

@@ -52,7 +52,8 @@ const icmpv6Names: Readonly<Record<number, string>> = {
 };
 
 function icmpSummary(label: string, names: Readonly<Record<number, string>>, icmp: PacketEvent['icmp']): string {
-  const { type, code } = icmp ?? { type: 0, code: 0 };
+  if (icmp === null) return label;
+  const { type, code } = icmp;
   const name = names[type] ?? String(type);
   return code === 0 ? `${label} ${name}` : `${label} ${name}(${code})`;
 }

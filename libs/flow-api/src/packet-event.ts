@@ -19,14 +19,14 @@ export interface PacketEvent {
   /** Numbers of flow.Verdict and flow.DropReason. */
   readonly verdict: number;
   readonly reason: number;
-  /** At which end a drop was decided; null where neither did. */
+  /** The end that looked at the packet: for a drop, where it was decided; null: of no one packet. */
   readonly direction: 'ingress' | 'egress' | null;
   /** 0: the packet was neither IPv4 nor IPv6. */
   readonly family: 0 | 4 | 6;
   /** IPPROTO_* number. */
   readonly protocol: number;
   readonly tcpFlags: number;
-  /** Type and code of an ICMP or ICMPv6 packet, else null. */
+  /** Type and code of an ICMP or ICMPv6 packet; null for other protocols, and for what is told of a whole flow. */
   readonly icmp: { readonly type: number; readonly code: number } | null;
   readonly source: PacketEnd;
   readonly destination: PacketEnd;

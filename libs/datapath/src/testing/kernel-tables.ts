@@ -1,6 +1,6 @@
 import { type BpfMap, BpfObject } from '@myelin/bpf-native';
+import { findObjects } from '../find-objects.ts';
 import { openTables, type Tables } from '../tables.ts';
-import { objectFiles } from './node-kernel.ts';
 
 /**
  * The real maps of the pods' programs without the programs, whose verification takes most of the time of opening a datapath; a second `open` finds them as the
@@ -16,7 +16,7 @@ export class KernelTables {
   }
 
   static async create(sizes: Readonly<Record<string, number>> = {}): Promise<KernelTables> {
-    const object = BpfObject.open(objectFiles[0]!);
+    const object = BpfObject.open(findObjects()[0]!);
     try {
       for (const { name } of object.programs()) object.setAutoload(name, false);
       for (const [name, size] of Object.entries({ flows_v4: 64, flows_v6: 64, ...sizes })) object.setMaxEntries(name, size);

@@ -5,11 +5,6 @@ import { join } from 'node:path';
 import { mountBpfFileSystem, unmountBpfFileSystem } from '@myelin/bpf-native';
 import { Datapath, type DatapathOptions } from '../datapath.ts';
 
-const root = join(import.meta.dirname, '..', '..', '..', '..');
-
-/** As "make -C bpf" builds them. */
-export const objectFiles = ['pod.o', 'sweep.o'].map((file) => join(root, 'bpf', 'build', file));
-
 /** Small flow tables: opening a datapath then takes milliseconds. */
 const sizes = { flows_v4: 64, flows_v6: 64 };
 
@@ -26,7 +21,7 @@ export class NodeKernel {
   }
 
   async open(options: Partial<DatapathOptions> = {}): Promise<Datapath> {
-    const datapath = await Datapath.open({ bpffs: this.bpffs, objectFiles, ...options, sizes: { ...sizes, ...options.sizes } });
+    const datapath = await Datapath.open({ bpffs: this.bpffs, ...options, sizes: { ...sizes, ...options.sizes } });
     this.#open.add(datapath);
     return datapath;
   }
