@@ -28,7 +28,7 @@ static __always_inline int consider(struct __sk_buff *skb, struct run *run, cons
 	int outcome = run->packet.kind == PACKET_ICMP_ERROR ? relate(skb, &run->packet) : UNDECIDED;
 
 	if (outcome == UNDECIDED)
-		outcome = recall(skb, &run->packet, self, side);
+		outcome = recall(skb, run, self, side);
 	return outcome == UNDECIDED ? decide(skb, run) : outcome;
 }
 

@@ -10,19 +10,23 @@
 
 #include "../flow/flow.h"
 #include "../parse/end.h"
+#include "../parse/inquiry.h"
 #include "../parse/packet.h"
+
+union flow_key {
+	struct flow_key4 ipv4;
+	struct flow_key6 ipv6;
+};
 
 struct run {
 	struct packet packet;
-	/* Of the slow path; left as the last one left it. */
+	/* What follows is as the last run left it. */
+	union flow_key key;
 	struct end own;
 	struct end far;
-	struct flow_found opposite;
+	struct inquiry inquiry;
+	struct ruling ruling;
 	struct flow_decision decision;
-	union {
-		struct flow_key4 original4;
-		struct flow_key6 original6;
-	};
 	union {
 		struct flow_ends4 ends4;
 		struct flow_ends6 ends6;

@@ -61,16 +61,14 @@ static __always_inline int find_ends(struct packet *packet, struct end *own, str
  * Whether the packet answers another one: replies are never decided by themselves (design D3). Its entry may be gone while the other direction's lives on, each has its own time. A bare SYN
  * answers nothing.
  */
-static __always_inline bool is_reply(struct run *run)
+static __always_inline bool is_reply(const struct packet *packet, __u16 far_zone)
 {
-	const struct packet *packet = &run->packet;
-	const struct flow_action *action = &run->opposite.action;
 
 	if (is_bare_syn(packet) || packet->entry == ENTRY_ORIGINAL)
 		return false;
 	if (packet->entry == ENTRY_REPLY)
 		return true;
-	return find_opposite(packet, run->far.zone, &run->opposite) && !(action->flags & FLOW_REPLY) && action->class != FLOW_NEGATIVE;
+	return answers_open_flow(packet, far_zone);
 }
 
 /* Port (ICMP: type and code) that the flow's first packet was for. */
@@ -93,40 +91,43 @@ static __always_inline bool is_policy_denial(int reason)
 }
 
 /* Asks the policy of one end about the other. */
-static __always_inline int ask(struct packet *packet, enum direction direction, const struct end *subject, struct end *peer)
+static __always_inline int ask(struct run *run, enum direction direction, const struct end *subject, struct end *peer)
 {
-	struct inquiry inquiry = { .subject = subject->subject, .direction = direction, .protocol = packet->protocol };
-	struct ruling ruling = { 0 };
+	struct inquiry *inquiry = &run->inquiry;
+	struct packet *packet = &run->packet;
+	struct ruling *ruling = &run->ruling;
 	int outcome;
 
 	packet->at = direction;
 	outcome = check_peer(peer);
 	if (outcome != CARRY_ON)
 		return outcome;
-	fill_port(&inquiry, packet);
-	outcome = rule(&inquiry, peer, &ruling);
+	*inquiry = (struct inquiry){ .subject = subject->subject, .direction = direction, .protocol = packet->protocol };
+	*ruling = (struct ruling){ 0 };
+	fill_port(inquiry, packet);
+	outcome = rule(inquiry, peer, ruling);
 	if (outcome != CARRY_ON)
 		return outcome;
-	*(direction == DIRECTION_INGRESS ? &packet->ingress_origin : &packet->egress_origin) = ruling.origin;
-	if (!is_policy_denial(ruling.reason))
-		return ruling.reason;
-	if (ruling.audit || (subject->flags & ENDPOINT_AUDIT)) {
-		packet->audited = ruling.reason;
+	*(direction == DIRECTION_INGRESS ? &packet->ingress_origin : &packet->egress_origin) = ruling->origin;
+	if (!is_policy_denial(ruling->reason))
+		return ruling->reason;
+	if (ruling->audit || (subject->flags & ENDPOINT_AUDIT)) {
+		packet->audited = ruling->reason;
 		packet->audited_at = direction;
 		return CARRY_ON;
 	}
-	return ruling.reason;
+	return ruling->reason;
 }
 
 /* Both ends must permit: egress at the source, ingress at the destination, each where it is a pod of this node. */
-static __always_inline int judge(struct packet *packet, struct end *source, struct end *destination)
+static __always_inline int judge(struct run *run, struct end *source, struct end *destination)
 {
 	int outcome = CARRY_ON;
 
 	if (is_local_pod(source))
-		outcome = ask(packet, DIRECTION_EGRESS, source, destination);
+		outcome = ask(run, DIRECTION_EGRESS, source, destination);
 	if (outcome == CARRY_ON && is_local_pod(destination))
-		outcome = ask(packet, DIRECTION_INGRESS, destination, source);
+		outcome = ask(run, DIRECTION_INGRESS, destination, source);
 	return outcome;
 }
 
@@ -151,10 +152,10 @@ __noinline int decide(struct __sk_buff *skb, struct run *run)
 	outcome = find_ends(packet, &run->own, &run->far);
 	if (outcome != CARRY_ON)
 		return outcome;
-	packet->reply = is_reply(run);
+	packet->reply = is_reply(packet, run->far.zone);
 	opener = (packet->side == DIRECTION_EGRESS) != packet->reply ? &run->own : &run->far;
 	other = opener == &run->own ? &run->far : &run->own;
-	outcome = judge(packet, opener, other);
+	outcome = judge(run, opener, other);
 	run->decision.reply = packet->reply;
 	run->decision.identity = is_local_pod(&run->far) ? 0 : run->far.identity;
 	run->decision.egress_origin = packet->egress_origin;

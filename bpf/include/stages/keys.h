@@ -6,12 +6,8 @@
 #include <linux/types.h>
 
 #include "../flow/flow.h"
+#include "../maps/run.h"
 #include "../parse/packet.h"
-
-union flow_key {
-	struct flow_key4 ipv4;
-	struct flow_key6 ipv6;
-};
 
 static __always_inline void key4_of(const struct packet *packet, __u16 zone, struct flow_key4 *key)
 {
@@ -25,45 +21,63 @@ static __always_inline void key6_of(const struct packet *packet, __u16 zone, str
 	flow_key6_set(key, &packet->source, packet->ports, zone, packet->protocol);
 }
 
-/* The packet's entry. */
-static __always_inline bool find_flow(const struct packet *packet, struct flow_found *found)
+/* The key of the flow's original direction, whose packets come in at `zone`. */
+static __always_inline void original4_of(const struct packet *packet, __u16 zone, struct flow_key4 *key)
 {
-	union flow_key key;
+	__u64 addresses = packet->destination.ipv4 | (__u64)packet->source.ipv4 << 32;
 
-	if (packet->family == 4) {
-		key4_of(packet, packet->zone, &key.ipv4);
-		return flow_find4(&key.ipv4, found);
-	}
-	key6_of(packet, packet->zone, &key.ipv6);
-	return flow_find6(&key.ipv6, found);
+	if (packet->reply)
+		flow_key4_set(key, &addresses, packet->ports >> 16 | packet->ports << 16, zone, packet->protocol);
+	else
+		key4_of(packet, zone, key);
 }
 
-/* The entry of packets that go the other way, and come in at `zone`. */
-static __noinline bool find_opposite(const struct packet *packet, __u16 zone, struct flow_found *found)
+static __always_inline void original6_of(const struct packet *packet, __u16 zone, struct flow_key6 *key)
+{
+	union address addresses[] = { packet->destination, packet->source };
+
+	if (packet->reply)
+		flow_key6_set(key, addresses, packet->ports >> 16 | packet->ports << 16, zone, packet->protocol);
+	else
+		key6_of(packet, zone, key);
+}
+
+/* The packet's entry. `key` is filled in any case. */
+static __always_inline bool find_flow(const struct packet *packet, union flow_key *key, struct flow_found *found)
+{
+	if (packet->family == 4) {
+		key4_of(packet, packet->zone, &key->ipv4);
+		return flow_find4(&key->ipv4, found);
+	}
+	key6_of(packet, packet->zone, &key->ipv6);
+	return flow_find6(&key->ipv6, found);
+}
+
+/* Whether an open flow has an entry for packets of the other direction, which come in at `zone`, as its original one. */
+static __noinline bool answers_open_flow(const struct packet *packet, __u16 zone)
 {
 	union flow_key key, reverse;
+	struct flow_found found;
 
 	if (packet->family == 4) {
 		key4_of(packet, packet->zone, &key.ipv4);
 		flow_reverse4(&key.ipv4, zone, &reverse.ipv4);
-		return flow_find4(&reverse.ipv4, found);
+		if (!flow_find4(&reverse.ipv4, &found))
+			return false;
+	} else {
+		key6_of(packet, packet->zone, &key.ipv6);
+		flow_reverse6(&key.ipv6, zone, &reverse.ipv6);
+		if (!flow_find6(&reverse.ipv6, &found))
+			return false;
 	}
-	key6_of(packet, packet->zone, &key.ipv6);
-	flow_reverse6(&key.ipv6, zone, &reverse.ipv6);
-	return flow_find6(&reverse.ipv6, found);
+	return !(found.action.flags & FLOW_REPLY) && found.action.class != FLOW_NEGATIVE;
 }
 
 /* Tells the connection of an answer, an acknowledgement, a FIN or RST. */
-__noinline int follow_connection(struct packet *packet)
+static __always_inline void follow_connection(union flow_key *key, const struct packet *packet)
 {
-	union flow_key key;
-
-	if (!packet)
-		return 0;
-	if (packet->family == 4) {
-		key4_of(packet, packet->zone, &key.ipv4);
-		return flow_follow4(&key.ipv4, packet->tcp_flags);
-	}
-	key6_of(packet, packet->zone, &key.ipv6);
-	return flow_follow6(&key.ipv6, packet->tcp_flags);
+	if (packet->family == 4)
+		flow_follow4(&key->ipv4, packet->tcp_flags);
+	else
+		flow_follow6(&key->ipv6, packet->tcp_flags);
 }

@@ -8,6 +8,7 @@
 #include "../maps/counters.h"
 #include "../maps/decisions.h"
 #include "../maps/policies.h"
+#include "../parse/inquiry.h"
 #include "../parse/packet.h"
 #include "../types/reason.h"
 #include "ends.h"
@@ -15,21 +16,6 @@
 
 enum {
 	ATTEMPTS = 2, /* at a policy that is being replaced meanwhile */
-};
-
-/* What is asked: may this subject, in this direction, talk to that end about this protocol and port? */
-struct inquiry {
-	__u32 subject;
-	__u8 direction; /* enum direction */
-	__u8 protocol;
-	__u8 port[2]; /* as in struct policy_key */
-};
-
-struct ruling {
-	__u32 origin;
-	__u8 reason; /* enum drop_reason; REASON_NONE: allowed */
-	__u8 audit; /* the policy only reports */
-	__u8 pad[2];
 };
 
 static __always_inline const struct policy_entry *find_entry(const struct decision_question *question, __u32 policy, enum policy_space space, __u32 peer)

@@ -10,6 +10,7 @@
 #include "../maps/endpoints.h"
 #include "../maps/epochs.h"
 #include "../maps/policies.h"
+#include "../maps/run.h"
 #include "../parse/packet.h"
 #include "../parse/transport.h"
 #include "../types/reason.h"
@@ -72,28 +73,31 @@ static __always_inline int drop_again(const struct __sk_buff *skb, struct packet
  * CARRY_ON: go on to where the entry says. UNDECIDED: there is no entry, it is out of date, or the packet opens a new connection on an old one's ports; a bare SYN never counts as a
  * reply.
  */
-static __always_inline int recall(const struct __sk_buff *skb, struct packet *packet, const struct endpoint *self, enum direction side)
+static __always_inline int recall(const struct __sk_buff *skb, struct run *run, const struct endpoint *self, enum direction side)
 {
+	struct packet *packet = &run->packet;
+	const struct flow_action *action;
 	struct flow_found found;
 	enum flow_signal signal;
 
-	if (!find_flow(packet, &found))
+	if (!find_flow(packet, &run->key, &found))
 		return UNDECIDED;
-	signal = flow_signal(&found.action, packet->tcp_flags);
-	if (signal == FLOW_REOPENS && !(found.action.flags & FLOW_REPLY))
+	action = &found.action;
+	signal = flow_signal(action, packet->tcp_flags);
+	if (signal == FLOW_REOPENS && !(action->flags & FLOW_REPLY))
 		return UNDECIDED;
-	packet->entry = found.action.flags & FLOW_REPLY ? ENTRY_REPLY : ENTRY_ORIGINAL;
-	packet->target = found.action.target;
+	packet->entry = action->flags & FLOW_REPLY ? ENTRY_REPLY : ENTRY_ORIGINAL;
+	packet->target = action->target;
 	if (packet->entry == ENTRY_REPLY && is_bare_syn(packet))
 		return UNDECIDED;
-	if (!is_current(packet, self, &found.action, side)) {
+	if (!is_current(packet, self, action, side)) {
 		count(COUNTER_FLOW_STALE, skb->len);
 		return UNDECIDED;
 	}
-	if (found.action.class == FLOW_NEGATIVE)
+	if (action->class == FLOW_NEGATIVE)
 		return drop_again(skb, packet, self, &found, side);
 	if (signal == FLOW_FOLLOW)
-		follow_connection(packet);
+		follow_connection(&run->key, packet);
 	count(COUNTER_FLOW_HIT, skb->len);
 	flow_account(&found, skb->len);
 	return CARRY_ON;

@@ -84,10 +84,10 @@ static __always_inline bool is_same_address(const union address *a, const union 
 	return ((a->halves[0] ^ b->halves[0]) | (a->halves[1] ^ b->halves[1])) == 0;
 }
 
-static __always_inline bool would_pass(struct packet *answer, const struct endpoint *self, __u16 zone, enum direction side, struct flow_found *found)
+static __always_inline bool would_pass(struct packet *answer, union flow_key *key, const struct endpoint *self, __u16 zone, enum direction side, struct flow_found *found)
 {
 	answer->zone = zone;
-	return find_flow(answer, found) && found->action.class != FLOW_NEGATIVE && is_current(answer, self, &found->action, side);
+	return find_flow(answer, key, found) && found->action.class != FLOW_NEGATIVE && is_current(answer, self, &found->action, side);
 }
 
 /* CARRY_ON: the error goes where an answer would. UNDECIDED: it has to be decided as a flow of its own. */
@@ -95,6 +95,7 @@ __noinline int relate(struct __sk_buff *skb, struct packet *packet)
 {
 	const struct endpoint *self = packet ? endpoint_of_slot(packet->slot) : NULL;
 	struct packet answer = { 0 };
+	union flow_key key;
 	struct flow_found found;
 	__u32 offset;
 
@@ -109,9 +110,9 @@ __noinline int relate(struct __sk_buff *skb, struct packet *packet)
 		return REASON_SOURCE_IP;
 	if (!is_same_address(&answer.destination, &packet->destination))
 		return UNDECIDED;
-	if (!would_pass(&answer, self, packet->zone, packet->side, &found)) {
+	if (!would_pass(&answer, &key, self, packet->zone, packet->side, &found)) {
 		/* Errors of the node's own stack about what it forwards. */
-		if (packet->zone != ZONE_HOST || !would_pass(&answer, self, ZONE_NATIVE, packet->side, &found))
+		if (packet->zone != ZONE_HOST || !would_pass(&answer, &key, self, ZONE_NATIVE, packet->side, &found))
 			return UNDECIDED;
 	}
 	packet->target = found.action.target;

@@ -15,35 +15,25 @@
 #include "outcome.h"
 
 /* What `run->decision` says of the flow that the packet belongs to. `opened_in`: zone in which packets of the original direction come in. */
-static __noinline int store4(struct run *run, __u16 opened_in)
+static __always_inline int store4(struct run *run, __u16 opened_in)
 {
 	const struct packet *packet = &run->packet;
-	struct flow_key4 key;
 	int stored;
 
-	key4_of(packet, packet->zone, &key);
-	if (packet->reply)
-		flow_reverse4(&key, opened_in, &run->original4);
-	else
-		run->original4 = key;
-	stored = run->decision.reason ? flow_deny4(&run->original4, &run->decision, &run->ends4) : flow_open4(&run->original4, &run->decision, &run->ends4);
+	original4_of(packet, opened_in, &run->key.ipv4);
+	stored = run->decision.reason ? flow_deny4(&run->key.ipv4, &run->decision, &run->ends4) : flow_open4(&run->key.ipv4, &run->decision, &run->ends4);
 	report_ended4(&run->ends4.original);
 	report_ended4(&run->ends4.reply);
 	return stored;
 }
 
-static __noinline int store6(struct run *run, __u16 opened_in)
+static __always_inline int store6(struct run *run, __u16 opened_in)
 {
 	const struct packet *packet = &run->packet;
-	struct flow_key6 key;
 	int stored;
 
-	key6_of(packet, packet->zone, &key);
-	if (packet->reply)
-		flow_reverse6(&key, opened_in, &run->original6);
-	else
-		run->original6 = key;
-	stored = run->decision.reason ? flow_deny6(&run->original6, &run->decision, &run->ends6) : flow_open6(&run->original6, &run->decision, &run->ends6);
+	original6_of(packet, opened_in, &run->key.ipv6);
+	stored = run->decision.reason ? flow_deny6(&run->key.ipv6, &run->decision, &run->ends6) : flow_open6(&run->key.ipv6, &run->decision, &run->ends6);
 	report_ended6(&run->ends6.original);
 	report_ended6(&run->ends6.reply);
 	return stored;
