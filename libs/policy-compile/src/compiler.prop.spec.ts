@@ -1,5 +1,5 @@
 import type { CompiledPolicy, Policy } from '@myelin/policy-model';
-import { identityNumbers, podLabels, policy, world } from '@myelin/policy-model/arbitrary';
+import { identityNumbers, podLabels, policy, world } from '@myelin/policy-model/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compilePolicies } from './compile.ts';

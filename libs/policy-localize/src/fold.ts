@@ -78,6 +78,7 @@ export function fold(says: readonly Say[]): Folded[] {
 
 /** Leaves out what the next wider entry says as well. `same` compares two entries' verdict and origin. */
 export function dropRedundant<T extends Pick<Folded, 'protocol' | 'port'>>(folded: readonly T[], same: (a: T, b: T) => boolean): T[] {
+  if (folded.length < 2) return [...folded];
   const blockIn = ({ port }: T) => port ?? wholeProtocol;
   const byKey = new Map(folded.map((entry) => [matchKey(entry.protocol, blockIn(entry)), entry]));
   const wider = ({ protocol, port }: T): T | undefined => {

@@ -2,7 +2,7 @@ import { type Address, address, contains, formatPrefix, type Prefix, prefix } fr
 import { compilePolicies } from '@myelin/policy-compile';
 import { evaluate, type SubjectFlow } from '@myelin/policy-evaluate';
 import { type CompiledPolicy, compareOrigins, type Direction, type Protocol, type RuleOrigin } from '@myelin/policy-model';
-import { identityNumbers, world } from '@myelin/policy-model/arbitrary';
+import { identityNumbers, world } from '@myelin/policy-model/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type LocalEntry, type LocalPolicy, type PrefixRow, protocolNumbers } from './local-policy.ts';

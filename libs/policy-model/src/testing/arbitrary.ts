@@ -10,7 +10,7 @@ import {
   type PolicySpec,
   type PortMatch,
   type Rule,
-} from './source.ts';
+} from '../source.ts';
 
 /*
  * Random policies and identities for property tests: few names, numbers and prefixes, so that rules meet, overlap and contradict each other.
