@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatPrefix, type Prefix } from '@myelin/address';
+import { type Address, formatAddress, formatPrefix, type Prefix } from '@myelin/address';
 import { IdentityServiceService, type Session } from '@myelin/contracts/identity';
 import type { Revision } from '@myelin/contracts/types';
 import { type Channel, clientOf, isMyelinError, isTransient, type RpcClient } from '@myelin/rpc';
@@ -15,8 +15,7 @@ const retryMs = 300;
 export interface NodeDescription {
   readonly name: string;
   readonly uid: string;
-  /** Textual. */
-  readonly addresses: readonly string[];
+  readonly addresses: readonly Address[];
 }
 
 /** What a session needs. */
@@ -136,7 +135,10 @@ export class IdentitySession {
     const podCidrs = (await blocks.known()).map((prefix: Prefix) => formatPrefix(prefix));
     for (;;) {
       try {
-        const { registration } = await this.#client.registerNode({ ...node, addresses: [...node.addresses], podCidrs }, { signal });
+        const { registration } = await this.#client.registerNode(
+          { ...node, addresses: node.addresses.map(formatAddress), podCidrs },
+          { signal },
+        );
         this.#condition.ready();
         log.info({ registration }, 'node registered');
         return registration;

@@ -42,6 +42,7 @@ export class PolicySubscription {
   readonly #stopping = new AbortController();
   #following: Promise<void> | null = null;
   #requests: Mailbox<SubscribeRequest> | null = null;
+  #asking = false;
   #policies: CompiledPolicy[] = [];
   #removed: number[] = [];
 
@@ -70,15 +71,20 @@ export class PolicySubscription {
     await this.#following;
   }
 
-  /** Says again what the node wants: call it when that has changed. */
+  /** Says again what the node wants: call it when that has changed. Calls of one turn of the event loop become one request. */
   ask(): void {
-    const { subjects, policyRevision, identityRevision, held } = this.#options.wishes();
-    this.#requests?.push({
-      node: this.#options.node,
-      subjects: [...subjects],
-      policyRevision,
-      identityRevision,
-      held: Object.fromEntries(held),
+    if (this.#asking) return;
+    this.#asking = true;
+    queueMicrotask(() => {
+      this.#asking = false;
+      const { subjects, policyRevision, identityRevision, held } = this.#options.wishes();
+      this.#requests?.push({
+        node: this.#options.node,
+        subjects: [...subjects],
+        policyRevision,
+        identityRevision,
+        held: Object.fromEntries(held),
+      });
     });
   }
 

@@ -29,8 +29,8 @@ export interface EndpointsOptions {
   readonly log: Log;
   /** How long a caller waits for an endpoint to be enforced. */
   readonly createTimeoutMs: number;
-  /** Told of every endpoint as it is now; null: it is gone. */
-  readonly onChange: (uid: string, record: EndpointRecord | null) => void;
+  /** Told of every endpoint as it is now, or as it was when it went. */
+  readonly onChange: (record: EndpointRecord, isGone: boolean) => void;
 }
 
 /** What is under way for one endpoint. */
@@ -49,7 +49,9 @@ interface Work {
 export class Endpoints {
   readonly #options: EndpointsOptions;
   readonly #work = new Map<string, Work>();
+  readonly #stopping = new AbortController();
   #lastError = '';
+  #reconciled = false;
 
   constructor(options: EndpointsOptions) {
     this.#options = options;
@@ -135,15 +137,24 @@ export class Endpoints {
     }
   }
 
-  /** Gives back what the allocator holds for endpoints that this node doesn't know: an earlier process was lost between asking and writing down. */
-  async releaseUnknown(uids: Iterable<string>): Promise<void> {
-    for (const uid of new Set(uids)) {
-      if (this.#options.store.get(uid) === undefined) await this.#options.session.release(uid, AbortSignal.timeout(10_000)).catch(() => {});
+  /**
+   * Gives back what the allocator holds for endpoints of this node that the node doesn't know: an earlier process was lost between asking and writing down, or its state folder
+   * was. `held`: their UIDs in the first complete snapshot; later ones are this process' own doing.
+   */
+  reconcileHeld(held: Iterable<string>): void {
+    if (this.#reconciled) return;
+    this.#reconciled = true;
+    const { store, session, log } = this.#options;
+    for (const uid of new Set(held)) {
+      if (store.get(uid) !== undefined) continue;
+      log.warn({ uid }, 'the allocator holds an endpoint that this node does not know: it is released');
+      session.release(uid, this.#stopping.signal).catch(() => {});
     }
   }
 
   /** Stops asking; the endpoints stay as they are. */
   stop(): void {
+    this.#stopping.abort();
     for (const [uid, { asking }] of this.#work) {
       asking.abort();
       this.#rejectWaiting(uid, new MyelinError('unavailable', 'the node agent is stopping'));
@@ -232,7 +243,7 @@ export class Endpoints {
     if (record !== null && record !== store.get(uid)) store.put(record);
     const current = record ?? store.get(uid)!;
     for (const effect of effects) this.#carryOut(uid, current, effect);
-    onChange(uid, record);
+    onChange(current, record === null);
     for (const { resolve } of this.#workOf(uid).waiting) resolve(record);
     if (record === null) this.#work.delete(uid);
   }

@@ -4,6 +4,7 @@ import type { EndpointAddress, Identity } from '@myelin/contracts/identity';
 import type { Decider, FlowNames } from '@myelin/flow-api';
 import { isNodeLocal, reservedLabels, reservedName, splitLabels } from '@myelin/labels';
 import type { StreamBatch } from '@myelin/state-stream';
+import type { EndpointRecord } from '../domain/endpoint.ts';
 
 interface Pod {
   readonly namespace: string;
@@ -77,6 +78,15 @@ export class Names implements FlowNames {
   applyEndpoints({ changed, removed }: StreamBatch<EndpointAddress>): void {
     for (const { row } of changed) this.setPod(row.address, row);
     for (const { key } of removed) this.removePod(key);
+  }
+
+  /** This node's own endpoints are known before the streams tell of them. */
+  endpointChanged({ spec, addresses, assigned }: EndpointRecord, isGone: boolean): void {
+    for (const address of addresses) {
+      if (isGone) this.removePod(address);
+      else this.setPod(address, spec);
+    }
+    if (assigned !== null) this.setIdentity(assigned.identity, assigned.labels);
   }
 
   setIdentity(identity: number, labels: readonly string[]): void {

@@ -13,15 +13,21 @@ const numbersFile = 'nodes';
 /** What keeping peers needs. */
 export interface PeersOptions {
   readonly node: string;
-  readonly own: NodeRanges;
+  /** What the node was told to be reached by. */
+  readonly nodeAddresses: readonly Address[];
+  /** All addresses of the node's network namespace. */
+  readonly hostAddresses: readonly Address[];
   /** Destinations outside the cluster that see pods' own addresses, too. */
   readonly exclusions: readonly Prefix[];
+  /** Cluster ranges that an earlier process knew: valid until the stream says others. */
+  readonly knownRanges: readonly Prefix[];
   readonly addresses: AddressTable;
   readonly state: StateFolder;
   readonly log: Log;
   /** Entries of this node's endpoints: nobody else writes or prunes them. */
   readonly localPeers: () => ReadonlyMap<bigint, readonly [Address, Peer]>;
-  readonly onRanges: (ranges: readonly Prefix[], masquerade: MasqueradeRanges) => void;
+  readonly onClusterRanges: (ranges: readonly Prefix[]) => Promise<void>;
+  readonly onMasquerade: (ranges: MasqueradeRanges) => Promise<void>;
 }
 
 /** Who has which address beyond this node's endpoints: nodes, and endpoints of other nodes, as the streams say. */
@@ -31,6 +37,7 @@ export class Peers {
   readonly #numbers: Map<string, number>;
   /** Addresses that the stream gave to other nodes' endpoints. */
   readonly #remote = new Set<bigint>();
+  #blocks: readonly Prefix[] | null = null;
   #nodesKnown = false;
   #endpointsKnown = false;
   #pruned = false;
@@ -42,14 +49,13 @@ export class Peers {
 
   /** Writes the node's own addresses. */
   start(): void {
-    for (const address of this.#options.own.addresses) this.#set(address, { identity: reservedIdentities.host, slot: 0, node: 0 });
+    for (const address of this.#options.hostAddresses) this.#set(address, { identity: reservedIdentities.host, slot: 0, node: 0 });
   }
 
-  /** What the node goes by until the stream says more. */
-  ranges(): { readonly cluster: readonly Prefix[]; readonly masquerade: MasqueradeRanges } {
-    const { own, exclusions } = this.#options;
-    const others = [...this.#nodes.values()];
-    return { cluster: clusterRanges(own, others), masquerade: masqueradeRanges(own, others, exclusions) };
+  /** The node's own pod ranges. */
+  async setBlocks(blocks: readonly Prefix[]): Promise<void> {
+    this.#blocks = blocks;
+    await this.#announceRanges();
   }
 
   /** Other nodes: their addresses, and the ranges of the cluster. */
@@ -57,10 +63,7 @@ export class Peers {
     for (const { row } of changed) if (row.name !== this.#options.node) this.#setNode(row.name, rangesOf(row));
     for (const { key } of removed) this.#removeNode(key);
     this.#nodesKnown ||= snapshotComplete;
-    if (this.#nodesKnown) {
-      const { cluster, masquerade } = this.ranges();
-      this.#options.onRanges(cluster, masquerade);
-    }
+    await this.#announceRanges();
     await this.#prune();
   }
 
@@ -79,6 +82,16 @@ export class Peers {
     }
     this.#endpointsKnown ||= snapshotComplete;
     await this.#prune();
+  }
+
+  /** Until all nodes are known, what an earlier process knew still holds; the table of masquerade, which outlives processes, is left alone. */
+  async #announceRanges(): Promise<void> {
+    const { nodeAddresses, exclusions, knownRanges, onClusterRanges, onMasquerade } = this.#options;
+    const own = { addresses: nodeAddresses, podRanges: this.#blocks ?? [] };
+    const others = [...this.#nodes.values()];
+    const ranges = clusterRanges(own, others);
+    await onClusterRanges(this.#nodesKnown && this.#blocks !== null ? ranges : [...knownRanges, ...ranges]);
+    if (this.#nodesKnown && this.#blocks !== null) await onMasquerade(masqueradeRanges(own, others, exclusions));
   }
 
   #setNode(name: string, ranges: NodeRanges): void {
@@ -123,8 +136,8 @@ export class Peers {
   async #prune(): Promise<void> {
     if (this.#pruned || !this.#nodesKnown || !this.#endpointsKnown) return;
     this.#pruned = true;
-    const { addresses, own, localPeers } = this.#options;
-    const nodes = [own, ...this.#nodes.values()].flatMap((ranges) => ranges.addresses.map(({ value }) => value));
+    const { addresses, hostAddresses, localPeers } = this.#options;
+    const nodes = [...hostAddresses, ...[...this.#nodes.values()].flatMap((ranges) => ranges.addresses)].map(({ value }) => value);
     const keep = new Set([...localPeers().keys(), ...this.#remote, ...nodes]);
     const deleted = await addresses.prune((address) => keep.has(address.value));
     if (deleted > 0) this.#options.log.info({ deleted }, 'addresses of endpoints that are gone were deleted');

@@ -1,4 +1,4 @@
-import { formatPrefix, type Prefix } from '@myelin/address';
+import { formatPrefix, type Prefix, parsePrefix } from '@myelin/address';
 import type { Revision } from '@myelin/contracts/types';
 import type { AppliedIdentities, DatapathError } from '@myelin/datapath';
 import type { Decider } from '@myelin/flow-api';
@@ -68,10 +68,16 @@ export class Policies implements PolicyNames {
   }
 
   /** Brings the kernel to what was written down: after a restart nothing but what an interrupted change left undone. */
-  async start(ranges: readonly Prefix[]): Promise<void> {
+  async restore(): Promise<void> {
     const { state } = this.#options;
-    const stored = state.list('policies').map((file) => state.read<CompiledPolicy>(file)!);
-    await this.#enqueue(() => this.#change({ put: stored, clusterRanges: ranges }));
+    const put = state.list('policies').map((file) => state.read<CompiledPolicy>(file)!);
+    const clusterRanges = this.storedRanges().flatMap((text) => parsePrefix(text) ?? []);
+    await this.#enqueue(() => this.#change({ put, clusterRanges }));
+  }
+
+  /** Cluster ranges that an earlier process was told. */
+  storedRanges(): readonly string[] {
+    return this.#options.state.read<readonly string[]>(rangesFile) ?? [];
   }
 
   /** Resolves when no change is under way. */
@@ -207,9 +213,4 @@ export class Policies implements PolicyNames {
 /** Texts of the prefixes that have a node-local identity. */
 function prefixTexts(rows: readonly PrefixRow[]): ReadonlyMap<number, string> {
   return new Map(rows.filter(({ identity }) => isNodeLocal(identity)).map(({ identity, prefix }) => [identity, formatPrefix(prefix)]));
-}
-
-/** Cluster ranges that a restarted agent goes on with while nobody tells it others. */
-export function storedRanges(state: StateFolder): readonly string[] {
-  return state.read<readonly string[]>(rangesFile) ?? [];
 }

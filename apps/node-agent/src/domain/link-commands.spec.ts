@@ -9,7 +9,7 @@ const link: Link = {
   podMac: '02:50:00:00:00:01',
   nodeMac: '02:4e:00:00:00:01',
   addresses: [address('10.1.0.2'), address('fd00:1::2')],
-  nodeAddresses: { 4: '192.168.0.1' },
+  nodeAddresses: { 4: address('192.168.0.1') },
   mtu: 1500,
 };
 

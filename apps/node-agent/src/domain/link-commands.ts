@@ -12,7 +12,7 @@ export interface Link {
   readonly nodeMac: string;
   readonly addresses: readonly Address[];
   /** The node's own address of each family it has: source of what the node itself sends to the pod. */
-  readonly nodeAddresses: Readonly<Partial<Record<4 | 6, string>>>;
+  readonly nodeAddresses: Readonly<Partial<Record<4 | 6, Address>>>;
   readonly mtu: number;
 }
 
@@ -47,7 +47,7 @@ export function openHostSide({ hostInterface, podMac, addresses, nodeAddresses }
       const source = nodeAddresses[address.family];
       return [
         `neigh replace ${text} lladdr ${podMac} dev ${hostInterface} nud permanent`,
-        `route replace ${text}/${host(address)} dev ${hostInterface}${address.family === 4 ? ' scope link' : ''}${source === undefined ? '' : ` src ${source}`}`,
+        `route replace ${text}/${host(address)} dev ${hostInterface}${address.family === 4 ? ' scope link' : ''}${source === undefined ? '' : ` src ${formatAddress(source)}`}`,
       ];
     }),
   ];

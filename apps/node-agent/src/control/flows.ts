@@ -1,0 +1,166 @@
+import type { Flow } from '@myelin/contracts/flow';
+import { decodeEvent } from '@myelin/datapath';
+import { eventCodec } from '@myelin/datapath-layout';
+import { type FlowNames, flowOf } from '@myelin/flow-api';
+import { BootTime } from '../adapters/boot-time.ts';
+import type { Events } from '../adapters/events.ts';
+import { type EventFilter, passesFilter } from '../domain/event-filter.ts';
+import { packetEventOf } from '../domain/packet-event.ts';
+
+/** What somebody listens to. `pods`: namespace/name, at either end. */
+export interface FlowFilter extends EventFilter {
+  readonly pods: readonly string[];
+}
+
+/** Flows for a listener, and how many events it has lost since it was last told. */
+export interface FlowDelivery {
+  readonly flows: readonly Flow[];
+  readonly lost: bigint;
+}
+
+/** Flows that wait for one listener at most. */
+const waitingFlows = 8192;
+
+/** One listener: what waits for it, and what it has lost. */
+class Listener {
+  readonly filter: FlowFilter;
+  #waiting: Flow[] = [];
+  #lost = 0n;
+  #kernelLost: bigint;
+  #wake = Promise.withResolvers<void>();
+
+  constructor(filter: FlowFilter, kernelLost: bigint) {
+    this.filter = filter;
+    this.#kernelLost = kernelLost;
+  }
+
+  offer(flow: Flow): void {
+    if (this.#waiting.length >= waitingFlows) this.lose(1);
+    else this.#waiting.push(flow);
+    this.#wake.resolve();
+  }
+
+  lose(count: number): void {
+    this.#lost += BigInt(count);
+    this.#wake.resolve();
+  }
+
+  wake(): void {
+    this.#wake.resolve();
+  }
+
+  /** Waits until there is something to take; at most until `wake`. */
+  async ready(): Promise<void> {
+    if (this.#waiting.length === 0) await this.#wake.promise;
+    this.#wake = Promise.withResolvers();
+  }
+
+  /** `kernelLost`: all events that found no room in the ring buffer so far. */
+  take(kernelLost: bigint): FlowDelivery {
+    const delivery = { flows: this.#waiting, lost: this.#lost + (kernelLost - this.#kernelLost) };
+    this.#waiting = [];
+    this.#lost = 0n;
+    this.#kernelLost = kernelLost;
+    return delivery;
+  }
+}
+
+/** What flows need. */
+export interface FlowsOptions {
+  readonly events: Events;
+  readonly names: FlowNames;
+  /** Events that found no room in the ring buffer since it was made. */
+  readonly kernelLost: () => bigint;
+}
+
+/** Turns the kernel's records into flows with names, for everybody who listens. */
+export class Flows {
+  readonly #options: FlowsOptions;
+  readonly #bootTime = new BootTime();
+  readonly #listeners = new Set<Listener>();
+  #lost = 0n;
+  #delivered = 0n;
+
+  constructor(options: FlowsOptions) {
+    this.#options = options;
+  }
+
+  /** Events that were lost between the ring buffer and the main thread. */
+  get lost(): bigint {
+    return this.#lost;
+  }
+
+  /** Flows handed to listeners. */
+  get delivered(): bigint {
+    return this.#delivered;
+  }
+
+  /** Takes a batch of the worker. */
+  take(records: Buffer, lost: number): void {
+    this.#lost += BigInt(lost);
+    if (lost > 0) for (const listener of this.#listeners) listener.lose(lost);
+    for (let at = 0; at < records.length; at += eventCodec.size) {
+      const record = records.subarray(at, at + eventCodec.size);
+      const event = decodeEvent(record);
+      const interested = [...this.#listeners].filter(({ filter }) => passesFilter(filter, event));
+      if (interested.length === 0) continue;
+      const flow = this.#flowOf(record);
+      if (flow === null) continue;
+      for (const listener of interested) if (passesPods(listener.filter, flow)) listener.offer(flow);
+    }
+  }
+
+  /** The last `count` flows that pass, oldest first. */
+  async last(count: number, filter: FlowFilter): Promise<readonly Flow[]> {
+    // Pods are looked for here, by name: the worker must give more than is asked for.
+    const asked = filter.pods.length > 0 ? Number.MAX_SAFE_INTEGER : count;
+    const records = await this.#options.events.last(asked, numbersOf(filter));
+    const flows: Flow[] = [];
+    for (let at = 0; at < records.length; at += eventCodec.size) {
+      const flow = this.#flowOf(records.subarray(at, at + eventCodec.size));
+      if (flow !== null && passesPods(filter, flow)) flows.push(flow);
+    }
+    return flows.slice(Math.max(0, flows.length - count));
+  }
+
+  /** Flows from now on; ends when `signal` aborts. Losses are told at least once a second. */
+  async *follow(filter: FlowFilter, signal: AbortSignal): AsyncGenerator<FlowDelivery> {
+    const listener = new Listener(filter, this.#options.kernelLost());
+    const wake = () => listener.wake();
+    const timer = setInterval(wake, 1000);
+    signal.addEventListener('abort', wake, { once: true });
+    this.#listeners.add(listener);
+    this.#listen();
+    try {
+      while (!signal.aborted) {
+        const delivery = listener.take(this.#options.kernelLost());
+        if (delivery.flows.length > 0 || delivery.lost > 0n) {
+          this.#delivered += BigInt(delivery.flows.length);
+          yield delivery;
+        } else await listener.ready();
+      }
+    } finally {
+      clearInterval(timer);
+      this.#listeners.delete(listener);
+      this.#listen();
+    }
+  }
+
+  #flowOf(record: Buffer): Flow | null {
+    const event = packetEventOf(decodeEvent(record), this.#bootTime.value);
+    return event === null ? null : flowOf(event, this.#options.names);
+  }
+
+  #listen(): void {
+    this.#options.events.listen([...this.#listeners].map(({ filter }) => numbersOf(filter)));
+  }
+}
+
+const numbersOf = ({ verdicts, identities, ports }: FlowFilter): EventFilter => ({ verdicts, identities, ports });
+
+function passesPods({ pods }: FlowFilter, { source, destination }: Flow): boolean {
+  return (
+    pods.length === 0 ||
+    [source, destination].some((end) => end !== undefined && end.podName !== '' && pods.includes(`${end.namespace}/${end.podName}`))
+  );
+}

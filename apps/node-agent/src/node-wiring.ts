@@ -1,0 +1,169 @@
+import { type Prefix, parsePrefix } from '@myelin/address';
+import type { EndpointAddress } from '@myelin/contracts/identity';
+import type { Datapath } from '@myelin/datapath';
+import { timestamp } from '@myelin/flow-api';
+import { Channel, parseTarget } from '@myelin/rpc';
+import type { Component, ServiceContext } from '@myelin/service';
+import { NatsLink, type StreamBatch, StreamConsumer, streamKinds } from '@myelin/state-stream';
+import { Blocks } from './adapters/blocks.ts';
+import { Events } from './adapters/events.ts';
+import { IdentitySession } from './adapters/identity-session.ts';
+import { localAddresses } from './adapters/local-addresses.ts';
+import { Masquerade } from './adapters/masquerade.ts';
+import { PolicySubscription } from './adapters/policy-subscription.ts';
+import type { ProbedFeature } from './adapters/requirements.ts';
+import { StateFolder } from './adapters/state-folder.ts';
+import type { NodeAgentConfig } from './config.ts';
+import { EndpointKernel } from './control/endpoint-kernel.ts';
+import { EndpointStore } from './control/endpoint-store.ts';
+import { Endpoints } from './control/endpoints.ts';
+import { Flows } from './control/flows.ts';
+import { Names } from './control/names.ts';
+import type { Node } from './control/node.ts';
+import { delayHistogram, observeNode } from './control/node-metrics.ts';
+import { Peers } from './control/peers.ts';
+import { Policies } from './control/policies.ts';
+import { readStatus } from './control/status.ts';
+
+/** A node whose parts are put together and not yet started. */
+export interface WiredNode {
+  readonly node: Node;
+  /** Brings the kernel to what was written down. */
+  restore(): Promise<void>;
+  /** What talks to peers, in the order in which it starts. */
+  readonly components: readonly Component[];
+}
+
+/** Puts a node together over its datapath. Read it top to bottom. */
+export function wireNode(
+  config: NodeAgentConfig,
+  context: ServiceContext,
+  datapath: Datapath,
+  features: readonly ProbedFeature[],
+): WiredNode {
+  const { log, metrics, readiness } = context;
+  const { meter } = metrics;
+  const started = timestamp(BigInt(Date.now()) * 1_000_000n);
+  const state = new StateFolder(config.stateDir);
+  const channels = {
+    identity: new Channel('identity-allocator', parseTarget(config.identity)!),
+    policy: new Channel('policy-compiler', parseTarget(config.policy)!),
+    ipam: new Channel('ipam', parseTarget(config.ipam)!),
+  };
+  const nats = new NatsLink({ url: config.nats, name: `node-agent ${config.node}`, log, readiness });
+
+  const blocks = new Blocks({ node: config.node, requested: config.podCidr, channel: channels.ipam, state, log, readiness });
+  const description = { name: config.node, uid: config.nodeUid, addresses: config.address };
+  const session = new IdentitySession({ node: description, blocks, channel: channels.identity, state, log, readiness });
+
+  const delay = delayHistogram(meter);
+  const policies: Policies = new Policies({
+    kernel: datapath,
+    state,
+    log,
+    subjects: () => endpoints.subjects(),
+    onApplied: () => endpoints.policiesApplied(),
+    onWishes: () => subscription.ask(),
+    onDelay: (seconds) => delay.record(seconds),
+  });
+  const names = new Names(config.node, config.cluster, policies);
+  const store = new EndpointStore(state);
+  const nodeAddresses = Object.fromEntries(config.address.toReversed().map((address) => [address.family, address]));
+  const kernel = new EndpointKernel(datapath, { nodeAddresses, mtu: config.mtu });
+  const endpoints: Endpoints = new Endpoints({
+    cluster: config.cluster,
+    store,
+    kernel,
+    slots: datapath.endpoints,
+    session,
+    policies,
+    log,
+    createTimeoutMs: config.createTimeoutMs,
+    onChange: (record, isGone) => names.endpointChanged(record, isGone),
+  });
+  const subscription: PolicySubscription = new PolicySubscription({
+    node: config.node,
+    channel: channels.policy,
+    wishes: () => policies.wishes(),
+    onBatch: (batch) => policies.applyBatch(batch),
+    log,
+    readiness,
+  });
+
+  const masquerade = new Masquerade(log, readiness);
+  const peers = new Peers({
+    node: config.node,
+    nodeAddresses: config.address,
+    hostAddresses: localAddresses(config.address),
+    exclusions: config.masqueradeExclude,
+    knownRanges: policies.storedRanges().flatMap((text) => parsePrefix(text) ?? []),
+    addresses: datapath.addresses,
+    state,
+    log,
+    localPeers: () => endpoints.localPeers(),
+    onClusterRanges: (ranges) => policies.setClusterRanges(ranges),
+    onMasquerade: (ranges) => masquerade.set(ranges),
+  });
+  const onEndpoints = async (batch: StreamBatch<EndpointAddress>) => {
+    names.applyEndpoints(batch);
+    await peers.applyEndpoints(batch);
+    if (batch.snapshotComplete)
+      endpoints.reconcileHeld(batch.changed.filter(({ row }) => row.node === config.node).map(({ row }) => row.endpointUid));
+  };
+  const streams = [
+    new StreamConsumer({ kind: streamKinds.identities, link: nats, onBatch: (batch) => names.applyIdentities(batch), log, readiness }),
+    new StreamConsumer({ kind: streamKinds.nodes, link: nats, onBatch: (batch) => peers.applyNodes(batch), log, readiness }),
+    new StreamConsumer({ kind: streamKinds.endpoints, link: nats, onBatch: onEndpoints, log, readiness }),
+  ];
+
+  const events: Events = new Events({ bpffs: config.bpffs, log, onRecords: (records, lost) => flows.take(records, lost) });
+  const flows: Flows = new Flows({ events, names, kernelLost: () => datapath.eventsLost() });
+  observeNode(meter, { datapath, endpoints, names, flows });
+
+  let known: readonly Prefix[] | null = null;
+  const useBlocks: Component = {
+    name: 'use of address blocks',
+    start: () => {
+      blocks.known().then(
+        async (prefixes) => {
+          known = prefixes;
+          store.setBlocks(prefixes);
+          await peers.setBlocks(prefixes);
+        },
+        () => {},
+      );
+    },
+  };
+  const peerServices = [
+    { name: 'identity-allocator', address: config.identity, condition: 'node registration' },
+    { name: 'policy-compiler', address: config.policy, condition: 'policy' },
+    { name: 'ipam', address: config.ipam, condition: 'address blocks' },
+    { name: 'nats', address: config.nats, condition: 'nats' },
+  ];
+  const sources = {
+    name: config.node,
+    addresses: config.address,
+    datapath,
+    features,
+    endpoints,
+    policies,
+    readiness,
+    peers: peerServices,
+    started,
+  };
+  const closeChannels: Component = {
+    name: 'channels',
+    stop: () => {
+      for (const channel of Object.values(channels)) channel.close();
+    },
+  };
+  return {
+    node: { name: config.node, endpoints, policies, flows, status: () => readStatus({ ...sources, blocks: known }) },
+    restore: async () => {
+      await policies.restore();
+      peers.start();
+      endpoints.resume();
+    },
+    components: [closeChannels, blocks, useBlocks, session, nats, ...streams, subscription, events],
+  };
+}
