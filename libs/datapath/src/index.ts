@@ -8,6 +8,7 @@ export { type EndpointEntry, EndpointTable } from './endpoints.ts';
 export { DatapathError, type DatapathErrorCode } from './error.ts';
 export { decodeEvent, EventReader } from './event-reader.ts';
 export { findObjects } from './find-objects.ts';
+export { kernelPolicy, kernelPrefixes } from './kernel-policy.ts';
 export type { TableSizes } from './load.ts';
 export { linkedInterfaces, removePins } from './pins.ts';
 export { type PolicyChanges, type PolicyEdit, PolicyTable } from './policies.ts';

@@ -1,8 +1,7 @@
 import { formatPrefix } from '@myelin/address';
-import type { DatapathError, PolicyImage, PolicyTable, PrefixTable } from '@myelin/datapath';
+import { type DatapathError, kernelPolicy, kernelPrefixes, type PolicyImage, type PolicyTable, type PrefixTable } from '@myelin/datapath';
 import type { LocalStep, PrefixRow } from '@myelin/policy-localize';
 import type { Log } from '@myelin/service';
-import { kernelPolicy, kernelPrefixes } from '../domain/kernel-policy.ts';
 
 /** The tables that localized policies are written to. */
 export interface PolicyTables {

@@ -2,21 +2,9 @@ import { type Prefix, prefix } from '@myelin/address';
 import { direction as directions, policySpace } from '@myelin/datapath-layout';
 import { reservedIdentities } from '@myelin/labels';
 import type { LocalDirection, LocalEntry, LocalPolicy, PrefixRow } from '@myelin/policy-localize';
+import type { PolicyImage, PolicyImageEntry } from './policy-image.ts';
 
-/** One entry as libs/datapath writes it. */
-interface KernelEntry {
-  readonly direction: number;
-  readonly space: number;
-  readonly peer: number;
-  readonly protocol: number | null;
-  readonly port: number;
-  readonly portBits: number;
-  readonly deny: boolean;
-  readonly origin: number;
-  readonly ruleSet: number;
-}
-
-function entryOf(direction: number, { peer, protocol, port, verdict, origin }: LocalEntry): KernelEntry {
+function entryOf(direction: number, { peer, protocol, port, verdict, origin }: LocalEntry): PolicyImageEntry {
   const key =
     peer.space === 'any'
       ? { space: policySpace.SPACE_ANY, peer: 0 }
@@ -27,8 +15,8 @@ function entryOf(direction: number, { peer, protocol, port, verdict, origin }: L
   return { direction, ...key, protocol, port: port?.port ?? 0, portBits: port?.bits ?? 0, deny: verdict === 'deny', origin, ruleSet: 0 };
 }
 
-/** A localized policy in the form of the kernel's tables (PolicyImage of libs/datapath). */
-export function kernelPolicy({ identity, digest, ingress, egress }: LocalPolicy) {
+/** A localized policy in the form of the kernel's tables. */
+export function kernelPolicy({ identity, digest, ingress, egress }: LocalPolicy): PolicyImage {
   const entries = (direction: number, of: LocalDirection) => of.entries.map((entry) => entryOf(direction, entry));
   return {
     identity,
