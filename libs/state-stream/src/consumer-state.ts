@@ -79,6 +79,11 @@ export class ConsumerState {
     return this.#horizon !== null && this.#sequence < this.#horizon;
   }
 
+  /** The bucket is whole and nothing is missing: the rows are those of the publisher as of `reached`, exactly. */
+  get isSettled(): boolean {
+    return this.#marked && this.#horizon !== null && !this.isBehind;
+  }
+
   /** Keys that have a row; tombstones aside. */
   get size(): number {
     let size = 0;
@@ -105,8 +110,7 @@ export class ConsumerState {
       this.#sequence = sequence;
       if (entry !== null) changes = entry.type === 'end' ? this.#mark(entry, bucket) : this.#take(key, entry);
     }
-    const nothingMissing = this.#horizon !== null && !this.isBehind;
-    return nothingMissing && this.#marked ? this.#settle(changes) : changes;
+    return this.isSettled ? this.#settle(changes) : changes;
   }
 
   #begin(bucket: Bucket): readonly RowChange[] {

@@ -1,3 +1,4 @@
+export type { StreamBatch } from './batch.ts';
 export { type Bucket, bucketOfStream, compareBuckets, formatBucket, parseBucket } from './bucket.ts';
 export { createBucket, deleteBucket, greatestIncarnation, lastSequenceOf, listBuckets, openJetStream } from './bucket-store.ts';
 export { BucketWriter, type Write, type WriteOutcome } from './bucket-writer.ts';
@@ -7,4 +8,4 @@ export { decodeKey, encodeKey } from './key.ts';
 export { type StreamKind, streamKinds } from './kind.ts';
 export { NatsLink, type NatsLinkOptions } from './nats-link.ts';
 export { compareRevisions, formatRevision, laterRevision, zeroRevision } from './revision.ts';
-export { type StreamBatch, StreamConsumer, type StreamConsumerOptions } from './stream-consumer.ts';
+export { StreamConsumer, type StreamConsumerOptions } from './stream-consumer.ts';

@@ -1,26 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Revision } from '@myelin/contracts/types';
-import { type Component, type Condition, type Log, MyelinError, type Readiness } from '@myelin/service';
+import { type Component, type Condition, Gate, type Log, MyelinError, type Readiness } from '@myelin/service';
 import { type ConsumerMessages, type JetStreamManager, type JsMsg, jetstream } from '@nats-io/jetstream';
-import type { NatsConnection, Subscription } from '@nats-io/transport-node';
-import { type Bucket, bucketOfStream, compareBuckets, formatBucket, keyOfSubject, streamOf } from './bucket.ts';
-import { lastMessageOf, listBuckets, openJetStream } from './bucket-store.ts';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { batchOf, type StreamBatch } from './batch.ts';
+import { type Bucket, compareBuckets, formatBucket, keyOfSubject, streamOf } from './bucket.ts';
+import { lastMessageOf, openJetStream } from './bucket-store.ts';
+import { BucketWatch } from './bucket-watch.ts';
 import { ConsumerState, type RowChange } from './consumer-state.ts';
 import { decodeEntry } from './entry.ts';
 import { decodeKey } from './key.ts';
 import type { StreamKind } from './kind.ts';
 import type { NatsLink } from './nats-link.ts';
 import { compareRevisions, formatRevision } from './revision.ts';
-
-/** Changes since the last batch; a key is in at most one of the two lists. */
-export interface StreamBatch<Row> {
-  readonly changed: readonly { readonly key: string; readonly row: Row; readonly revision: Revision }[];
-  readonly removed: readonly { readonly key: string; readonly revision: Revision }[];
-  /** With this batch, everything up to this revision has been delivered; null before the first complete snapshot. Never decreases. */
-  readonly revision: Revision | null;
-  /** All rows that existed have been delivered: true from the end of the first snapshot on. */
-  readonly snapshotComplete: boolean;
-}
 
 /** What a consumer needs. */
 export interface StreamConsumerOptions<Row> {
@@ -33,15 +25,11 @@ export interface StreamConsumerOptions<Row> {
   readonly readiness: Readiness;
 }
 
-/** Rows in one batch, about. */
-const batchRows = 1000;
-/** How often to look for a newer bucket, should the server's word of it be lost. */
-const lookForBucketsMs = 5000;
-/** Tombstones live an hour (design C2): whoever was away for longer than half of that reads everything again. */
 /** How often to ask where the stream ends while that has not been reached. */
 const horizonMs = 500;
-const resumeWithinMs = 30 * 60_000;
+/** Tombstones live an hour (design C2): whoever was away for longer than half of that reads everything again. */
 const tombstonesLiveMs = 60 * 60_000;
+const resumeWithinMs = tombstonesLiveMs / 2;
 const retryMs = 500;
 
 /**
@@ -56,10 +44,11 @@ export class StreamConsumer<Row> implements Component {
   readonly #stopping = new AbortController();
   readonly #waiters = new Set<{ readonly revision: Revision; readonly resolve: () => void }>();
   readonly #pending = new Map<string, RowChange>();
+  readonly #watch: BucketWatch;
+  readonly #bucketIsThere = new Gate();
   #delivered: Revision | null = null;
-  #running: Promise<void> | null = null;
+  #running: Promise<unknown> | null = null;
   #messages: ConsumerMessages | null = null;
-  #hint = Promise.withResolvers<void>();
   #heardAt = 0;
   #asking = false;
   #delivering: Promise<void> | null = null;
@@ -69,6 +58,7 @@ export class StreamConsumer<Row> implements Component {
   constructor(options: StreamConsumerOptions<Row>) {
     this.name = `consumer of ${options.kind.name}`;
     this.#options = options;
+    this.#watch = new BucketWatch(options.kind.name, options.link, (bucket) => this.#follow(bucket));
     this.#condition = options.readiness.condition(`stream ${options.kind.name}`, 'no snapshot yet');
   }
 
@@ -101,12 +91,11 @@ export class StreamConsumer<Row> implements Component {
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#running = Promise.all([this.#run(), this.#watch.run(this.#stopping.signal)]);
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#hint.resolve();
     this.#messages?.stop();
     await this.#running;
   }
@@ -117,31 +106,30 @@ export class StreamConsumer<Row> implements Component {
 
   async #run(): Promise<void> {
     const { link, log, kind } = this.#options;
-    let subscription: Subscription | null = null;
-    const watch = this.#lookForBuckets();
+    const { signal } = this.#stopping;
     while (!this.#stopped) {
       try {
-        const connection = await link.connection(this.#stopping.signal);
-        subscription ??= this.#listenForBuckets(connection);
+        const connection = await link.connection(signal);
         const manager = await openJetStream(connection);
-        const bucket = await this.#newest(manager);
-        if (bucket === null) await this.#nextHint();
+        this.#bucketIsThere.close();
+        const bucket = await this.#watch.newest(manager);
+        const current = this.#state.bucket;
+        if (bucket === null || (current !== null && compareBuckets(bucket, current) < 0)) await this.#bucketIsThere.passed(signal);
         else await this.#read(connection, manager, bucket);
       } catch (err) {
         if (this.#stopped) break;
         log.warn({ kind: kind.name, reason: (err as Error).message }, 'reading a stream was interrupted');
-        await this.#pause(retryMs);
+        await sleep(retryMs, undefined, { signal }).catch(() => {});
       }
     }
-    subscription?.unsubscribe();
-    await watch;
   }
 
-  /** The newest bucket, unless one that is newer still has been read already. */
-  async #newest(manager: JetStreamManager): Promise<Bucket | null> {
-    const newest = (await listBuckets(manager, this.#options.kind.name)).at(-1) ?? null;
+  /** Leaves the bucket that is being read for a newer one. */
+  #follow(bucket: Bucket): void {
     const current = this.#state.bucket;
-    return newest !== null && current !== null && compareBuckets(newest, current) < 0 ? null : newest;
+    if (current !== null && compareBuckets(bucket, current) <= 0) return;
+    this.#bucketIsThere.open();
+    this.#messages?.stop();
   }
 
   /** Reads a bucket until it is gone or a newer one has appeared. */
@@ -153,7 +141,10 @@ export class StreamConsumer<Row> implements Component {
     this.#heardAt = Date.now();
     this.#options.log.debug({ bucket: formatBucket(bucket) }, 'reading bucket');
     void this.#supervise(messages);
-    const askAgain = setInterval(() => this.#askHorizon(manager, bucket), horizonMs);
+    const askAgain = setInterval(() => {
+      this.#forgetTombstones(Date.now());
+      void this.#askHorizon(manager, bucket);
+    }, horizonMs);
     try {
       if (this.#stopped) messages.stop();
       void this.#askHorizon(manager, bucket);
@@ -161,7 +152,7 @@ export class StreamConsumer<Row> implements Component {
         this.#heardAt = Date.now();
         this.#take(message, bucket);
         if (this.#state.needsHorizon) void this.#askHorizon(manager, bucket);
-        if (messages.getPending() === 0 || this.#pending.size >= batchRows) await this.#deliver();
+        if (messages.getPending() === 0) await this.#deliver();
       }
     } finally {
       clearInterval(askAgain);
@@ -206,28 +197,27 @@ export class StreamConsumer<Row> implements Component {
     for (const change of changes) this.#pending.set(change.key, change);
   }
 
-  /** Hands over all that has been collected; one batch at a time, whoever asks. */
+  /** Hands over what has been collected, at a point where it is a state of the publisher exactly; one batch at a time, whoever asks. */
   async #deliver(): Promise<void> {
-    while (!this.#stopped && (this.#pending.size > 0 || this.#state.reached !== this.#delivered)) {
-      this.#delivering ??= this.#deliverBatch().finally(() => {
+    while (!this.#stopped && this.#state.isSettled && (this.#pending.size > 0 || this.#state.reached !== this.#delivered)) {
+      this.#delivering ??= this.#deliverBatch(this.#state.reached!).finally(() => {
         this.#delivering = null;
       });
       await this.#delivering;
     }
   }
 
-  async #deliverBatch(): Promise<void> {
+  async #deliverBatch(revision: Revision): Promise<void> {
     const { onBatch, log, kind } = this.#options;
     const changes = [...this.#pending.values()];
-    const revision = this.#state.reached;
     this.#pending.clear();
     try {
-      await onBatch(this.#batchOf(changes, revision));
-      if (revision !== null) this.#handled(revision);
+      await onBatch(batchOf(kind, changes, revision, log));
+      this.#handled(revision);
     } catch (err) {
       log.error({ err, kind: kind.name }, 'a batch of rows could not be applied');
       for (const change of changes) if (!this.#pending.has(change.key)) this.#pending.set(change.key, change);
-      await this.#pause(retryMs);
+      await sleep(retryMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
     }
   }
 
@@ -237,55 +227,6 @@ export class StreamConsumer<Row> implements Component {
     for (const waiter of this.#waiters) if (compareRevisions(revision, waiter.revision) >= 0) waiter.resolve();
   }
 
-  #batchOf(changes: readonly RowChange[], revision: Revision | null): StreamBatch<Row> {
-    const { kind, log } = this.#options;
-    const changed: StreamBatch<Row>['changed'][number][] = [];
-    const removed: StreamBatch<Row>['removed'][number][] = [];
-    for (const { key, revision: at, payload } of changes) {
-      if (payload === null) removed.push({ key, revision: at });
-      else
-        try {
-          changed.push({ key, row: kind.decode(payload), revision: at });
-        } catch (err) {
-          log.error({ err, kind: kind.name, key }, 'a row is unreadable and was passed over');
-        }
-    }
-    return { changed, removed, revision, snapshotComplete: revision !== null };
-  }
-
-  /** The server tells when a stream is created. */
-  #listenForBuckets(connection: NatsConnection): Subscription {
-    return connection.subscribe('$JS.EVENT.ADVISORY.STREAM.CREATED.*', {
-      callback: (error, message) => {
-        const bucket = error === null ? bucketOfStream(message.subject.split('.').at(-1)!) : null;
-        if (bucket?.kind === this.#options.kind.name) this.#follow(bucket);
-      },
-    });
-  }
-
-  /** Leaves the bucket that is being read for a newer one. */
-  #follow(bucket: Bucket): void {
-    const current = this.#state.bucket;
-    if (current !== null && compareBuckets(bucket, current) <= 0) return;
-    this.#hint.resolve();
-    this.#messages?.stop();
-  }
-
-  async #lookForBuckets(): Promise<void> {
-    while (!this.#stopped) {
-      await this.#pause(lookForBucketsMs * (0.75 + Math.random() / 2));
-      if (this.#stopped) return;
-      this.#forgetTombstones(Date.now());
-      try {
-        const connection = await this.#options.link.connection(this.#stopping.signal);
-        const bucket = await this.#newest(await openJetStream(connection));
-        if (bucket !== null) this.#follow(bucket);
-      } catch {
-        // NATS is away: the reader says so.
-      }
-    }
-  }
-
   /** No bucket holds tombstones that are older than an hour: what was reached before that can't come again. */
   #forgetTombstones(now: number): void {
     if (this.#mark !== null && now - this.#mark.at > tombstonesLiveMs) {
@@ -293,14 +234,5 @@ export class StreamConsumer<Row> implements Component {
       this.#mark = null;
     }
     if (this.#mark === null && this.#state.reached !== null) this.#mark = { at: now, revision: this.#state.reached };
-  }
-
-  async #nextHint(): Promise<void> {
-    await Promise.race([this.#hint.promise, this.#pause(lookForBucketsMs)]);
-    this.#hint = Promise.withResolvers();
-  }
-
-  #pause(ms: number): Promise<void> {
-    return sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
   }
 }

@@ -34,7 +34,6 @@ export class IdentityFeed {
       const number = Number(key);
       if (this.#identities.delete(number)) for (const watcher of this.#watchers) watcher.note(number, { identity: null, revision });
     }
-    if (batch.revision === null) return;
     this.#whole = batch.revision;
     for (const watcher of this.#watchers) watcher.whole(batch.revision);
   }
