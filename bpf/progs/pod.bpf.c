@@ -22,61 +22,94 @@
 #include "stages/recall.h"
 #include "stages/related.h"
 
-/* The flow table first; what it doesn't know is decided. */
-static __always_inline int consider(struct __sk_buff *skb, struct run *run, const struct endpoint *self, enum direction side)
-{
-	int outcome = run->packet.kind == PACKET_ICMP_ERROR ? relate(skb, &run->packet) : UNDECIDED;
-
-	if (outcome == UNDECIDED)
-		outcome = recall(skb, run, self, side);
-	return outcome == UNDECIDED ? decide(skb, run) : outcome;
-}
-
-static __always_inline int leave_pod(struct __sk_buff *skb, struct run *run)
+/* The flow table first; what it doesn't know is decided. `receiver`: the pod of this node that the packet goes to, if any. */
+static __always_inline int consider(struct __sk_buff *skb, struct run *run, const struct endpoint *self, const struct endpoint **receiver, __u8 family)
 {
 	struct packet *packet = &run->packet;
-	const struct endpoint *self = endpoint_of_slot(packet->slot);
+	int outcome = UNDECIDED;
+
+	if (packet->kind == PACKET_ICMP_ERROR)
+		outcome = relate(skb, packet);
+	if (outcome == UNDECIDED) {
+		outcome = recall(skb, run, self, receiver, family);
+		if (outcome != UNDECIDED)
+			return outcome;
+		outcome = decide(skb, run);
+	}
+	*receiver = receiver_of(packet);
+	return outcome;
+}
+
+static __always_inline int leave_pod(struct __sk_buff *skb, struct run *run, const struct endpoint *self, __u8 family)
+{
+	const struct endpoint *receiver = NULL;
+	struct packet *packet = &run->packet;
+	int outcome = parse(skb, packet, family);
+
+	if (outcome != CARRY_ON)
+		return outcome;
+	if (family == 6 && packet->kind == PACKET_LINK_LOCAL)
+		return hear_link(skb, packet, self);
+	outcome = check_ready(self);
+	if (outcome == CARRY_ON)
+		outcome = consider(skb, run, self, &receiver, family);
+	return outcome == CARRY_ON ? route(skb, packet, receiver, family) : outcome;
+}
+
+static __always_inline int enter_pod(struct __sk_buff *skb, struct run *run, const struct endpoint *self, __u8 family)
+{
+	const struct endpoint *receiver = NULL;
+	struct packet *packet = &run->packet;
+	int outcome = parse(skb, packet, family);
+
+	if (outcome != CARRY_ON)
+		return outcome;
+	if (family == 6 && packet->kind == PACKET_LINK_LOCAL)
+		return packet->zone == ZONE_HOST ? CONSUMED : REASON_FORBIDDEN_ICMPV6;
+	outcome = check_ready(self);
+	if (outcome == CARRY_ON)
+		outcome = check_destination(packet, self, family);
+	if (outcome == CARRY_ON)
+		outcome = consider(skb, run, self, &receiver, family);
+	return outcome == CARRY_ON ? FORWARD_TO_ENDPOINT : outcome;
+}
+
+static __always_inline int hear_pod(struct __sk_buff *skb, struct run *run)
+{
+	const struct endpoint *self = endpoint_of_slot(run->packet.slot);
 	int outcome;
 
-	if (!self)
+	if (!self || !run->packet.slot)
 		return REASON_ENDPOINT_NOT_READY;
 	outcome = check_source_mac(skb, self);
 	if (outcome != CARRY_ON)
 		return outcome;
-	if (skb->protocol == bpf_htons(ETH_P_ARP))
-		return answer_arp(skb, packet, self);
-	outcome = parse(skb, packet);
-	if (outcome != CARRY_ON)
-		return outcome;
-	if (packet->kind == PACKET_LINK_LOCAL)
-		return hear_link(skb, packet, self);
-	outcome = check_ready(self);
-	if (outcome == CARRY_ON)
-		outcome = consider(skb, run, self, DIRECTION_EGRESS);
-	return outcome == CARRY_ON ? route(skb, packet) : outcome;
+	switch (skb->protocol) {
+	case bpf_htons(ETH_P_IP):
+		return leave_pod(skb, run, self, 4);
+	case bpf_htons(ETH_P_IPV6):
+		return leave_pod(skb, run, self, 6);
+	case bpf_htons(ETH_P_ARP):
+		return answer_arp(skb, &run->packet, self);
+	}
+	return REASON_UNSUPPORTED_L3;
 }
 
-static __always_inline int enter_pod(struct __sk_buff *skb, struct run *run)
+static __always_inline int hear_stack(struct __sk_buff *skb, struct run *run)
 {
-	struct packet *packet = &run->packet;
-	const struct endpoint *self = endpoint_of_slot(packet->slot);
-	int outcome;
+	const struct endpoint *self = endpoint_of_slot(run->packet.slot);
 
-	if (!self)
+	if (!self || !run->packet.slot)
 		return REASON_ENDPOINT_NOT_READY;
-	if (skb->protocol == bpf_htons(ETH_P_ARP))
+	switch (skb->protocol) {
+	case bpf_htons(ETH_P_IP):
+		return enter_pod(skb, run, self, 4);
+	case bpf_htons(ETH_P_IPV6):
+		return enter_pod(skb, run, self, 6);
+	case bpf_htons(ETH_P_ARP):
 		return CONSUMED;
-	outcome = parse(skb, packet);
-	if (outcome != CARRY_ON)
-		return outcome;
-	if (packet->kind == PACKET_LINK_LOCAL)
-		return packet->zone == ZONE_HOST ? CONSUMED : REASON_FORBIDDEN_ICMPV6;
-	outcome = check_ready(self);
-	if (outcome == CARRY_ON)
-		outcome = check_destination(packet, self);
-	if (outcome == CARRY_ON)
-		outcome = consider(skb, run, self, DIRECTION_INGRESS);
-	return outcome == CARRY_ON ? FORWARD_TO_ENDPOINT : outcome;
+	}
+	return REASON_UNSUPPORTED_L3;
 }
 
 SEC("tc")
@@ -89,7 +122,7 @@ int from_pod(struct __sk_buff *skb)
 	if (!run)
 		return TC_ACT_SHOT;
 	run->packet = (struct packet){ .slot = slot, .zone = slot, .side = DIRECTION_EGRESS, .at = DIRECTION_EGRESS };
-	outcome = leave_pod(skb, run);
+	outcome = hear_pod(skb, run);
 	conclude(skb, &run->packet, outcome);
 	switch (outcome) {
 	case FORWARD_TO_ENDPOINT:
@@ -113,7 +146,7 @@ int to_pod(struct __sk_buff *skb)
 	if (!run)
 		return TC_ACT_SHOT;
 	run->packet = (struct packet){ .slot = slot, .zone = zone, .side = DIRECTION_INGRESS, .at = DIRECTION_INGRESS };
-	outcome = enter_pod(skb, run);
+	outcome = hear_stack(skb, run);
 	conclude(skb, &run->packet, outcome);
 	return outcome == FORWARD_TO_ENDPOINT ? TC_ACT_OK : TC_ACT_SHOT;
 }

@@ -22,10 +22,10 @@ struct {
 	__type(value, struct endpoint);
 } endpoints SEC(".maps");
 
-/* NULL: the slot is that of no pod (0, or another zone). */
+/* NULL: the zone is no endpoint's slot. Slot 0 is never used, its entry zero. */
 static __always_inline const struct endpoint *endpoint_of_slot(__u32 slot)
 {
-	return slot ? bpf_map_lookup_elem(&endpoints, &slot) : NULL;
+	return bpf_map_lookup_elem(&endpoints, &slot);
 }
 
 /* 0: the agent has not (or no longer) made an endpoint of this interface. */

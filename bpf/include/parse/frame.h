@@ -3,8 +3,6 @@
 #pragma once
 
 #include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "../types/reason.h"
@@ -25,27 +23,21 @@ static __always_inline bool pull_headers(struct __sk_buff *skb)
 	return readable < wanted && bpf_skb_pull_data(skb, wanted) == 0;
 }
 
-static __always_inline int parse_readable(const struct __sk_buff *skb, struct packet *packet)
+static __always_inline int parse_readable(const struct __sk_buff *skb, struct packet *packet, __u8 family)
 {
-	switch (skb->protocol) {
-	case bpf_htons(ETH_P_IP):
-		return parse_ipv4(skb, packet);
-	case bpf_htons(ETH_P_IPV6):
-		return parse_ipv6(skb, packet);
-	}
-	return REASON_UNSUPPORTED_L3;
+	return family == 4 ? parse_ipv4(skb, packet) : parse_ipv6(skb, packet);
 }
 
 /* Headers beyond the linear part (some senders leave only a few bytes there). */
-static __noinline int parse_pulled(struct __sk_buff *skb, struct packet *packet)
+static __noinline int parse_pulled(struct __sk_buff *skb, struct packet *packet, __u8 family)
 {
-	return pull_headers(skb) ? parse_readable(skb, packet) : REASON_TRUNCATED_HEADER;
+	return pull_headers(skb) ? parse_readable(skb, packet, family) : REASON_TRUNCATED_HEADER;
 }
 
 /* Fills the packet; REASON_NONE, or why it can't be carried. */
-static __always_inline int parse(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int parse(struct __sk_buff *skb, struct packet *packet, __u8 family)
 {
-	int reason = parse_readable(skb, packet);
+	int reason = parse_readable(skb, packet, family);
 
-	return reason == REASON_TRUNCATED_HEADER ? parse_pulled(skb, packet) : reason;
+	return reason == REASON_TRUNCATED_HEADER ? parse_pulled(skb, packet, family) : reason;
 }

@@ -19,8 +19,7 @@ enum {
 static __always_inline void address_from_ipv4(union address *address, __be32 ipv4)
 {
 	address->halves[0] = 0;
-	address->words[2] = bpf_htonl(0xffff);
-	address->ipv4 = ipv4;
+	address->halves[1] = (__u64)ipv4 << 32 | bpf_htonl(0xffff);
 }
 
 /* Fills the packet; REASON_NONE, or why it can't be carried. */

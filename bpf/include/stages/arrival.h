@@ -27,6 +27,12 @@ static __always_inline bool is_address_of(const struct endpoint *endpoint, __u8 
 	return (endpoint->flags & ENDPOINT_HAS_IPV6) && ((ipv6[0] ^ address->halves[0]) | (ipv6[1] ^ address->halves[1])) == 0;
 }
 
+/* The pod of this node that a packet goes to; NULL: it leaves for the stack, or comes from there. */
+static __always_inline const struct endpoint *receiver_of(const struct packet *packet)
+{
+	return packet->side == DIRECTION_EGRESS ? endpoint_of_slot(packet->target) : NULL;
+}
+
 /* A pod sends from its own MAC (checked for every frame). VLAN tags are taken off before a program sees them, and nothing here is behind one. */
 static __always_inline int check_source_mac(const struct __sk_buff *skb, const struct endpoint *self)
 {
@@ -46,7 +52,7 @@ static __always_inline int check_source(const struct packet *packet, const struc
 }
 
 /* What the node's stack sends to an interface is for the pod behind it. */
-static __always_inline int check_destination(const struct packet *packet, const struct endpoint *self)
+static __always_inline int check_destination(const struct packet *packet, const struct endpoint *self, __u8 family)
 {
-	return is_address_of(self, packet->family, &packet->destination) ? CARRY_ON : REASON_UNKNOWN_TARGET;
+	return is_address_of(self, family, &packet->destination) ? CARRY_ON : REASON_UNKNOWN_TARGET;
 }

@@ -26,7 +26,7 @@ static __always_inline void pass_hop_ipv4(struct iphdr *ip)
 }
 
 /* To a pod of this node: what a router between the two would do. */
-static __always_inline int route_to_pod(struct __sk_buff *skb, struct packet *packet, const struct endpoint *receiver)
+static __always_inline int route_to_pod(struct __sk_buff *skb, struct packet *packet, const struct endpoint *receiver, __u8 family)
 {
 	void *data = (void *)(long)skb->data;
 	const void *end = (const void *)(long)skb->data_end;
@@ -39,7 +39,7 @@ static __always_inline int route_to_pod(struct __sk_buff *skb, struct packet *pa
 		return REASON_TRUNCATED_HEADER;
 	packet->redirect_to = receiver->ifindex;
 	address_frame(data, receiver);
-	if (packet->family == 4)
+	if (family == 4)
 		pass_hop_ipv4(ipv4);
 	else
 		ipv6->hop_limit--;
@@ -47,11 +47,9 @@ static __always_inline int route_to_pod(struct __sk_buff *skb, struct packet *pa
 }
 
 /* The node's stack routes what isn't for a pod of this node, and takes one hop off by itself. */
-static __always_inline int route(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int route(struct __sk_buff *skb, struct packet *packet, const struct endpoint *receiver, __u8 family)
 {
-	const struct endpoint *receiver = packet->target < ZONE_NODE ? endpoint_of_slot(packet->target) : NULL;
-
 	if (receiver)
-		return route_to_pod(skb, packet, receiver);
+		return route_to_pod(skb, packet, receiver, family);
 	return packet->target == ZONE_HOST ? FORWARD_TO_HOST : FORWARD_TO_STACK;
 }

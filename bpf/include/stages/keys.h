@@ -43,9 +43,9 @@ static __always_inline void original6_of(const struct packet *packet, __u16 zone
 }
 
 /* The packet's entry. `key` is filled in any case. */
-static __always_inline bool find_flow(const struct packet *packet, union flow_key *key, struct flow_found *found)
+static __always_inline bool find_flow(const struct packet *packet, __u8 family, union flow_key *key, struct flow_found *found)
 {
-	if (packet->family == 4) {
+	if (family == 4) {
 		key4_of(packet, packet->zone, &key->ipv4);
 		return flow_find4(&key->ipv4, found);
 	}

@@ -14,6 +14,7 @@
 #include "../parse/packet.h"
 #include "../parse/transport.h"
 #include "../types/reason.h"
+#include "arrival.h"
 #include "keys.h"
 #include "outcome.h"
 
@@ -22,33 +23,27 @@ static __always_inline bool is_bare_syn(const struct packet *packet)
 	return (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-/* Decided after the last change of either end (design D2)? */
-static __always_inline bool is_current(const struct packet *packet, const struct endpoint *self, const struct flow_action *action, enum direction side)
+/* Decided after the last change of either end (design D2)? `receiver`: NULL where the packet goes to no pod of this node. */
+static __always_inline bool is_current(const struct packet *packet, const struct endpoint *self, const struct endpoint *receiver, const struct flow_action *action)
 {
-	const struct endpoint *receiver;
-	const union address *far;
+	const union address *far = packet->side == DIRECTION_EGRESS ? &packet->destination : &packet->source;
 
-	if (side == DIRECTION_EGRESS && action->target < ZONE_NODE) {
-		receiver = endpoint_of_slot(action->target);
-		if (!receiver)
-			return false;
+	if (receiver)
 		return flow_is_current(action, self->epoch, subject_epoch(self->subject), receiver->epoch, subject_epoch(receiver->subject));
-	}
-	far = side == DIRECTION_EGRESS ? &packet->destination : &packet->source;
 	return flow_is_current(action, self->epoch, subject_epoch(self->subject), peer_epoch(packet->family, far), prefix_epoch());
 }
 
-static __always_inline void note_ends(struct packet *packet, const struct endpoint *self, const struct flow_action *action, enum direction side)
+static __always_inline void note_ends(struct packet *packet, const struct endpoint *self, const struct endpoint *receiver, const struct flow_action *action)
 {
-	const struct endpoint *receiver = side == DIRECTION_EGRESS && action->target < ZONE_NODE ? endpoint_of_slot(action->target) : NULL;
 	__u32 far = receiver ? receiver->identity : action->identity;
+	bool leaving = packet->side == DIRECTION_EGRESS;
 
-	packet->source_identity = side == DIRECTION_EGRESS ? self->identity : far;
-	packet->destination_identity = side == DIRECTION_EGRESS ? far : self->identity;
+	packet->source_identity = leaving ? self->identity : far;
+	packet->destination_identity = leaving ? far : self->identity;
 }
 
 /* A packet like one that was denied before drops without being asked about. The first one in a tick reports those that came since the last report. */
-static __always_inline int drop_again(const struct __sk_buff *skb, struct packet *packet, const struct endpoint *self, const struct flow_found *found, enum direction side)
+static __always_inline int drop_again(const struct __sk_buff *skb, struct packet *packet, const struct endpoint *self, const struct endpoint *receiver, const struct flow_found *found)
 {
 	const struct flow_action *action = &found->action;
 	__u64 counted, packets;
@@ -65,22 +60,22 @@ static __always_inline int drop_again(const struct __sk_buff *skb, struct packet
 	packet->repeats = packets - 1;
 	packet->bytes = counted & ((1ull << FLOW_PACKETS_SHIFT) - 1);
 	*(packet->at == DIRECTION_INGRESS ? &packet->ingress_origin : &packet->egress_origin) = action->origin;
-	note_ends(packet, self, action, side);
+	note_ends(packet, self, receiver, action);
 	return action->rewrite;
 }
 
 /*
- * CARRY_ON: go on to where the entry says. UNDECIDED: there is no entry, it is out of date, or the packet opens a new connection on an old one's ports; a bare SYN never counts as a
- * reply.
+ * CARRY_ON: go on to where the entry says, which is `receiver` if that is a pod of this node. UNDECIDED: there is no entry, it is out of date, or the packet opens a new connection on an
+ * old one's ports; a bare SYN never counts as a reply.
  */
-static __always_inline int recall(const struct __sk_buff *skb, struct run *run, const struct endpoint *self, enum direction side)
+static __always_inline int recall(const struct __sk_buff *skb, struct run *run, const struct endpoint *self, const struct endpoint **receiver, __u8 family)
 {
 	struct packet *packet = &run->packet;
 	const struct flow_action *action;
 	struct flow_found found;
 	enum flow_signal signal;
 
-	if (!find_flow(packet, &run->key, &found))
+	if (!find_flow(packet, family, &run->key, &found))
 		return UNDECIDED;
 	action = &found.action;
 	signal = flow_signal(action, packet->tcp_flags);
@@ -88,14 +83,15 @@ static __always_inline int recall(const struct __sk_buff *skb, struct run *run, 
 		return UNDECIDED;
 	packet->entry = action->flags & FLOW_REPLY ? ENTRY_REPLY : ENTRY_ORIGINAL;
 	packet->target = action->target;
-	if (packet->entry == ENTRY_REPLY && is_bare_syn(packet))
+	if (action->flags & FLOW_REPLY && is_bare_syn(packet))
 		return UNDECIDED;
-	if (!is_current(packet, self, action, side)) {
+	*receiver = receiver_of(packet);
+	if (!is_current(packet, self, *receiver, action)) {
 		count(COUNTER_FLOW_STALE, skb->len);
 		return UNDECIDED;
 	}
 	if (action->class == FLOW_NEGATIVE)
-		return drop_again(skb, packet, self, &found, side);
+		return drop_again(skb, packet, self, *receiver, &found);
 	if (signal == FLOW_FOLLOW)
 		follow_connection(&run->key, packet);
 	count(COUNTER_FLOW_HIT, skb->len);

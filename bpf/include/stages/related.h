@@ -84,10 +84,13 @@ static __always_inline bool is_same_address(const union address *a, const union 
 	return ((a->halves[0] ^ b->halves[0]) | (a->halves[1] ^ b->halves[1])) == 0;
 }
 
-static __always_inline bool would_pass(struct packet *answer, union flow_key *key, const struct endpoint *self, __u16 zone, enum direction side, struct flow_found *found)
+static __always_inline bool would_pass(struct packet *answer, union flow_key *key, const struct endpoint *self, __u16 zone, struct flow_found *found)
 {
 	answer->zone = zone;
-	return find_flow(answer, key, found) && found->action.class != FLOW_NEGATIVE && is_current(answer, self, &found->action, side);
+	if (!find_flow(answer, answer->family, key, found) || found->action.class == FLOW_NEGATIVE)
+		return false;
+	answer->target = found->action.target;
+	return is_current(answer, self, receiver_of(answer), &found->action);
 }
 
 /* CARRY_ON: the error goes where an answer would. UNDECIDED: it has to be decided as a flow of its own. */
@@ -102,6 +105,7 @@ __noinline int relate(struct __sk_buff *skb, struct packet *packet)
 	if (!self)
 		return REASON_ENDPOINT_NOT_READY;
 	answer.family = packet->family;
+	answer.side = packet->side;
 	offset = packet->transport_offset + ICMP_ERROR_HEADER;
 	offset = packet->family == 4 ? turn_quoted_ipv4(skb, &answer, offset) : turn_quoted_ipv6(skb, &answer, offset);
 	if (!offset || !turn_quoted_ports(skb, &answer, offset))
@@ -110,11 +114,11 @@ __noinline int relate(struct __sk_buff *skb, struct packet *packet)
 		return REASON_SOURCE_IP;
 	if (!is_same_address(&answer.destination, &packet->destination))
 		return UNDECIDED;
-	if (!would_pass(&answer, &key, self, packet->zone, packet->side, &found)) {
+	if (!would_pass(&answer, &key, self, packet->zone, &found)) {
 		/* Errors of the node's own stack about what it forwards. */
-		if (packet->zone != ZONE_HOST || !would_pass(&answer, &key, self, ZONE_NATIVE, packet->side, &found))
+		if (packet->zone != ZONE_HOST || !would_pass(&answer, &key, self, ZONE_NATIVE, &found))
 			return UNDECIDED;
 	}
-	packet->target = found.action.target;
+	packet->target = answer.target;
 	return CARRY_ON;
 }

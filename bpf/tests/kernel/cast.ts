@@ -1,0 +1,66 @@
+import { type Family, type Speaker, Talk } from '../packets/talk.ts';
+import type { Pod } from './tables.ts';
+import type { TestNode } from './test-node.ts';
+
+/** Rule sets and default denies, as the events of these tests name them. */
+export const origins = { clientEgress: 101, serverIngress: 102, clientDefault: 111, serverDefault: 112, other: 121 } as const;
+
+export const client: Pod = {
+  slot: 5,
+  ifindex: 1005,
+  identity: 1000,
+  subject: 11,
+  ipv4: '10.1.0.5',
+  ipv6: 'fd00:1::5',
+  mac: '0a:00:00:00:00:05',
+  nodeMac: '0e:00:00:00:00:05',
+};
+
+export const server: Pod = {
+  slot: 6,
+  ifindex: 1006,
+  identity: 2000,
+  subject: 12,
+  ipv4: '10.1.0.6',
+  ipv6: 'fd00:1::6',
+  mac: '0a:00:00:00:00:06',
+  nodeMac: '0e:00:00:00:00:06',
+};
+
+/** This node, another one, a pod of that one, and a machine outside. */
+export const host: Speaker = { ipv4: '192.0.2.1', ipv6: '2001:db8::1' };
+export const remoteNode: Speaker = { ipv4: '192.0.2.2', ipv6: '2001:db8::2' };
+export const remotePod: Speaker = { ipv4: '10.1.1.9', ipv6: 'fd00:1:1::9' };
+export const outside: Speaker = { ipv4: '198.51.100.10', ipv6: '2001:db8:ffff::10' };
+/** An address inside the pods' range that nobody has. */
+export const nobody: Speaker = { ipv4: '10.1.0.77', ipv6: 'fd00:1::77' };
+
+export const identities = { host: 1, remoteNode: 6, world4: 9, world6: 10, remotePod: 3000 } as const;
+
+/** The number of the world, by family. */
+export function world(family: Family): number {
+  return family === 4 ? identities.world4 : identities.world6;
+}
+
+/** A node with these two pods, neither isolated, and all those around them. */
+export function populate({ tables }: TestNode): void {
+  for (const pod of [client, server]) {
+    tables.addPod(pod);
+    tables.policies.set(pod.subject, {});
+  }
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    tables.setPeer(host[family], { identity: identities.host });
+    tables.setPeer(remoteNode[family], { identity: identities.remoteNode, node: 1 });
+    tables.setPeer(remotePod[family], { identity: identities.remotePod, node: 1 });
+  }
+  tables.setApplied(identities.remotePod, true);
+  tables.setPrefix('0.0.0.0/0', identities.world4);
+  tables.setPrefix('::/0', identities.world6);
+  tables.setPrefix('10.1.0.0/16', 0);
+  tables.setPrefix('fd00:1::/32', 0);
+}
+
+/** Packets from the client to the server. */
+export function clientToServer(family: Family): Talk {
+  return new Talk(family, client, server);
+}

@@ -1,0 +1,181 @@
+import { type Address, address, type Prefix, prefix, toBytes } from '@myelin/address';
+import type { BpfMap, BpfObject } from '@myelin/bpf-native';
+import {
+  APPLIED_WORDS,
+  endpointCodec,
+  endpointFlags,
+  interfaceCodec,
+  nodeStateCodec,
+  PEER_EPOCHS,
+  peerCodec,
+  prefix4KeyCodec,
+  prefix6KeyCodec,
+  prefixCodec,
+} from '@myelin/datapath-layout';
+import { macBytes } from '../packets/bytes.ts';
+import { PolicyTables } from './policy-tables.ts';
+import { integerKey, TestMap } from './test-map.ts';
+
+/** A pod of the node. */
+export interface Pod {
+  readonly slot: number;
+  readonly ifindex: number;
+  readonly identity: number;
+  readonly subject: number;
+  readonly ipv4: string;
+  readonly ipv6: string;
+  readonly mac: string;
+  readonly nodeMac: string;
+  /** False: its policy isn't there yet. Default true. */
+  readonly ready?: boolean;
+  /** Denials are only reported. Default false. */
+  readonly audit?: boolean;
+}
+
+/** Who has an address. */
+export interface PeerSpec {
+  readonly identity: number;
+  readonly slot?: number;
+  readonly node?: number;
+}
+
+/** The agent's part: writes tables, then the epochs of what changed, last the clock (bpf/include/flow/README.md). */
+export class Tables {
+  readonly policies: PolicyTables;
+  readonly #interfaces: TestMap;
+  readonly #endpoints: TestMap;
+  readonly #addresses: Readonly<Record<4 | 6, TestMap>>;
+  readonly #prefixes: Readonly<Record<4 | 6, TestMap>>;
+  readonly #applied: TestMap;
+  readonly #peerEpochs: BpfMap;
+  readonly #state: BpfMap;
+  #clock = 1;
+  #prefixEpoch = 1;
+
+  constructor(object: BpfObject) {
+    const map = (name: string) => new TestMap(object.map(name));
+    this.#interfaces = map('interfaces');
+    this.#endpoints = map('endpoints');
+    this.#addresses = { 4: map('addresses_v4'), 6: map('addresses_v6') };
+    this.#prefixes = { 4: map('prefixes_v4'), 6: map('prefixes_v6') };
+    this.#applied = map('applied_identities');
+    this.#peerEpochs = object.map('peer_epochs');
+    this.#state = object.map('node_state');
+    this.policies = new PolicyTables(object, (change) => this.turn(change));
+  }
+
+  /** One turn of the clock around a change; `change` gets the new epoch. */
+  turn(change: (epoch: number) => void): void {
+    change(this.#clock + 1);
+    this.#clock += 1;
+    this.#state.update(integerKey(0), nodeStateCodec.encode({ clock: this.#clock, prefixEpoch: this.#prefixEpoch }));
+  }
+
+  reset(): void {
+    for (const table of [
+      this.#interfaces,
+      this.#endpoints,
+      this.#addresses[4],
+      this.#addresses[6],
+      this.#prefixes[4],
+      this.#prefixes[6],
+      this.#applied,
+    ])
+      table.reset();
+    this.policies.reset();
+    this.turn((epoch) => this.#raisePeerEpochs(epoch));
+  }
+
+  attach(ifindex: number, slot: number): void {
+    this.#interfaces.write(integerKey(ifindex), interfaceCodec.encode({ slot }));
+  }
+
+  /** Writes the pod, and its addresses and identity unless told otherwise. */
+  addPod(pod: Pod): Pod {
+    this.turn((epoch) => {
+      this.#endpoints.write(integerKey(pod.slot), encodePod(pod, epoch));
+      for (const own of [pod.ipv4, pod.ipv6]) this.#writePeer(own, { identity: pod.identity, slot: pod.slot });
+      this.#raisePeerEpochs(epoch);
+    });
+    this.setApplied(pod.identity, true);
+    return pod;
+  }
+
+  /** The pod's entry alone, under a new epoch. */
+  changePod(pod: Pod): void {
+    this.turn((epoch) => this.#endpoints.write(integerKey(pod.slot), encodePod(pod, epoch)));
+  }
+
+  setPeer(of: string, peer: PeerSpec): void {
+    this.turn((epoch) => {
+      this.#writePeer(of, peer);
+      this.#raisePeerEpochs(epoch);
+    });
+  }
+
+  deletePeer(of: string): void {
+    this.turn((epoch) => {
+      const who = address(of);
+      this.#addresses[who.family].remove(addressKey(who));
+      this.#raisePeerEpochs(epoch);
+    });
+  }
+
+  setPrefix(of: string, identity: number, peerClass = 0): void {
+    this.turn((epoch) => {
+      const what = prefix(of);
+      this.#prefixes[what.family].write(prefixKey(what), prefixCodec.encode({ identity, peerClass }));
+      this.#prefixEpoch = epoch;
+    });
+  }
+
+  setApplied(identity: number, applied: boolean): void {
+    const key = integerKey(Math.floor(identity / 64));
+    if (identity >= APPLIED_WORDS * 64) return;
+    const word = this.#applied.read(key);
+    const bit = 1n << BigInt(identity % 64);
+    const value = word.readBigUInt64LE();
+    word.writeBigUInt64LE(applied ? value | bit : value & ~bit);
+    this.turn((epoch) => {
+      this.#applied.write(key, word);
+      this.#raisePeerEpochs(epoch);
+    });
+  }
+
+  #writePeer(of: string, { identity, slot = 0, node = 0 }: PeerSpec): void {
+    const who = address(of);
+    this.#addresses[who.family].write(addressKey(who), peerCodec.encode({ identity, slot, node }));
+  }
+
+  /** All of them: which one belongs to an address is not what these tests are about. */
+  #raisePeerEpochs(epoch: number): void {
+    this.#peerEpochs.updateBatchSync(everyPeerIndex, Buffer.concat(Array.from({ length: PEER_EPOCHS }, () => integerKey(epoch))));
+  }
+}
+
+const everyPeerIndex = Buffer.concat(Array.from({ length: PEER_EPOCHS }, (_, index) => integerKey(index)));
+
+function encodePod(pod: Pod, epoch: number): Buffer {
+  const { ENDPOINT_HAS_IPV4, ENDPOINT_HAS_IPV6, ENDPOINT_READY, ENDPOINT_AUDIT } = endpointFlags;
+  return endpointCodec.encode({
+    epoch,
+    ifindex: pod.ifindex,
+    identity: pod.identity,
+    subject: pod.subject,
+    ipv4: Buffer.from(toBytes(address(pod.ipv4), 4)).readUInt32BE(),
+    mac: macBytes(pod.mac),
+    nodeMac: macBytes(pod.nodeMac),
+    flags: ENDPOINT_HAS_IPV4 | ENDPOINT_HAS_IPV6 | (pod.ready === false ? 0 : ENDPOINT_READY) | (pod.audit === true ? ENDPOINT_AUDIT : 0),
+    ipv6: toBytes(address(pod.ipv6)),
+  });
+}
+
+function addressKey(of: Address): Uint8Array {
+  return toBytes(of, of.family === 4 ? 4 : 16);
+}
+
+function prefixKey(of: Prefix): Buffer {
+  const first = { family: of.family, value: of.value };
+  if (of.family === 4) return prefix4KeyCodec.encode({ prefixLength: of.bits, address: Buffer.from(toBytes(first, 4)).readUInt32BE() });
+  return prefix6KeyCodec.encode({ prefixLength: of.bits, address: toBytes(first) });
+}
