@@ -1,0 +1,193 @@
+import { connect, firstPort, podFrame, singlePorts, verdicts } from './connections.ts';
+import type { CounterName, Expected } from './evidence.ts';
+import { findDecisions, findFlow } from './forgetting.ts';
+import { tcpFlags } from './frame.ts';
+import type { BenchNode, NodePod } from './node.ts';
+import type { PathOptions } from './path.ts';
+import { clientCount, ports } from './workload.ts';
+import { Wrapper, type WrapperProgram } from './wrapper.ts';
+
+/** What a path's node has to be like. Paths of one shape share a node. */
+export interface NodeShape {
+  /** Buckets of `flows_v4`; absent: the default. */
+  readonly flowBuckets?: number;
+  /** Clients that have 65,536 established connections each, as many as an endpoint's share of the table holds. */
+  readonly busyClients?: number;
+}
+
+/** How much is done in one round. */
+export interface Sizes {
+  /** Packets of a path that only reads. */
+  readonly packets: number;
+  /** Packets of a path that sends an event with each. They have to find room in the ring buffer. */
+  readonly events: number;
+}
+
+/** A result of the suite, and how to set it up on a node of its shape. */
+export interface PathPlan {
+  readonly name: string;
+  readonly shape: NodeShape;
+  readonly make: (node: BenchNode, sizes: Sizes) => Promise<Omit<PathOptions, 'name' | 'node'>>;
+}
+
+export const connectionsOfClient = 65536;
+
+const plain: NodeShape = {};
+const quarterMillion: NodeShape = { flowBuckets: 2 ** 17, busyClients: 4 };
+const million: NodeShape = { flowBuckets: 2 ** 19, busyClients: clientCount };
+const roomy: NodeShape = { flowBuckets: 2 ** 17 };
+
+/** All that are built. */
+export const pathPlans: readonly PathPlan[] = [
+  { name: 'established-pod-to-pod-ipv4-hot', shape: plain, make: oneConnection(4) },
+  { name: 'established-pod-to-pod-ipv6-hot', shape: plain, make: oneConnection(6) },
+  { name: 'established-pod-to-pod-ipv4-1024-of-256k', shape: quarterMillion, make: connectionsInTurn(1024) },
+  { name: 'established-pod-to-pod-ipv4-64k-of-1m', shape: million, make: connectionsInTurn(connectionsOfClient) },
+  { name: 'deny-undecided', shape: plain, make: firstDenial('ingress') },
+  { name: 'deny-undecided-at-egress', shape: plain, make: firstDenial('egress') },
+  { name: 'deny-repeated', shape: plain, make: repeatedDenial },
+  { name: 'new-flow-same-tuple', shape: plain, make: newConnection('decisions remembered') },
+  { name: 'new-flow-same-tuple-undecided', shape: plain, make: newConnection('decisions made') },
+  { name: 'new-flow-varied', shape: roomy, make: newConnectionsInTurn },
+];
+
+const forwarded: CounterName = 'forwarded FORWARD_TO_ENDPOINT egress';
+const hit: Expected = { 'flow hits': 1, [forwarded]: 1 };
+const policyDenied = 133;
+
+/** Half-open connections of each client in a round: fewer than its share, and their events find room. */
+const newConnectionsOfClient = 4096;
+
+function frameOf(node: BenchNode, family: 4 | 6, sourcePort: number, destinationPort: number, flags: number) {
+  return (client: NodePod) => podFrame(client, node.server, family, sourcePort, destinationPort, flags);
+}
+
+/** One established connection, all of it in the processor's nearest cache. */
+function oneConnection(family: 4 | 6): PathPlan['make'] {
+  return async (node, { packets }) => {
+    const client = node.clients[0]!;
+    await connect(node, client, family, singlePorts.established);
+    return {
+      wrapper: await Wrapper.load('same_packet', node),
+      senders: [client],
+      frame: frameOf(node, family, singlePorts.established, ports.allowed, tcpFlags.ACK),
+      packets,
+      warmUp: packets >> 4,
+      returns: verdicts.redirect,
+      expected: hit,
+    };
+  };
+}
+
+/** So many of a busy client's connections, a packet of each in turn. */
+function connectionsInTurn(active: number): PathPlan['make'] {
+  return async (node, { packets }) => {
+    const wrapper = await Wrapper.load('varied_packets', node);
+    wrapper.set({ last_flow: active - 1, first_port: firstPort });
+    return {
+      wrapper,
+      senders: [node.clients[0]!],
+      frame: frameOf(node, 4, firstPort, ports.allowed, tcpFlags.ACK),
+      packets: Math.max(packets, active),
+      warmUp: active,
+      returns: verdicts.redirect,
+      expected: hit,
+    };
+  };
+}
+
+/** A wrapper that makes every packet the first of its flow; the flow has to have ports of its own. `undecided`: no policy has been asked before, either. */
+async function forgetfulWrapper(
+  node: BenchNode,
+  client: NodePod,
+  frame: Buffer,
+  [source, destination]: readonly [number, number],
+  undecided: boolean,
+): Promise<Wrapper> {
+  const decisions = await findDecisions(node, () => node.send(client, frame));
+  const places = await findFlow(node, source, destination);
+  if (places.length === 0 || decisions.length === 0)
+    throw new Error('a first packet left no trace in the flow table or among the decisions');
+  const program: WrapperProgram = undecided ? 'undecided_flow' : 'unknown_flow';
+  const wrapper = await Wrapper.load(program, node);
+  // A denied flow has one entry: it is forgotten twice.
+  const [first, second = first] = places;
+  const [decision, decisionToo = decision] = decisions;
+  wrapper.set({
+    forget_buckets: [first!.bucket, second!.bucket],
+    forget_ways: [first!.way, second!.way],
+    forget_owner: client.slot,
+    forget_decisions: [decision!, decisionToo!],
+  });
+  return wrapper;
+}
+
+/** A packet that policy denies, and nobody knew that before. */
+function firstDenial(end: 'ingress' | 'egress'): PathPlan['make'] {
+  return async (node, { events }) => {
+    const client = node.clients[0]!;
+    const destination = end === 'ingress' ? ports.deniedAtIngress : ports.deniedAtEgress;
+    const frame = frameOf(node, 4, singlePorts.denied, destination, tcpFlags.SYN);
+    const asked = end === 'ingress' ? 2 : 1;
+    return {
+      wrapper: await forgetfulWrapper(node, client, frame(client), [singlePorts.denied, destination], true),
+      senders: [client],
+      frame,
+      packets: events,
+      warmUp: events >> 4,
+      returns: verdicts.drop,
+      expected: { [`dropped ${policyDenied} ${end}`]: 1, 'decisions made': asked, 'events sent': 1 },
+    };
+  };
+}
+
+/** A packet like one that was denied before. */
+async function repeatedDenial(node: BenchNode, { packets }: Sizes): ReturnType<PathPlan['make']> {
+  const client = node.clients[0]!;
+  const frame = frameOf(node, 4, singlePorts.repeated, ports.deniedAtIngress, tcpFlags.SYN);
+  await node.send(client, frame(client));
+  return {
+    wrapper: await Wrapper.load('same_packet', node),
+    senders: [client],
+    frame,
+    packets,
+    warmUp: packets >> 4,
+    returns: verdicts.drop,
+    expected: { [`dropped ${policyDenied} ingress`]: 1, 'events sent': 'seldom' },
+  };
+}
+
+/** The SYN of a connection that nobody knew, always with the same tuple. */
+function newConnection(decisions: 'decisions remembered' | 'decisions made'): PathPlan['make'] {
+  return async (node, { events }) => {
+    const client = node.clients[0]!;
+    const undecided = decisions === 'decisions made';
+    const source = undecided ? singlePorts.undecided : singlePorts.new;
+    const frame = frameOf(node, 4, source, ports.allowed, tcpFlags.SYN);
+    return {
+      wrapper: await forgetfulWrapper(node, client, frame(client), [source, ports.allowed], undecided),
+      senders: [client],
+      frame,
+      packets: events,
+      warmUp: events >> 4,
+      returns: verdicts.redirect,
+      expected: { 'flow inserts': 1, [decisions]: 2, [forwarded]: 1, 'events sent': 1 },
+    };
+  };
+}
+
+/** SYNs of connections that were never there, one after the other, in a table that has none. */
+async function newConnectionsInTurn(node: BenchNode): ReturnType<PathPlan['make']> {
+  const wrapper = await Wrapper.load('varied_packets', node);
+  wrapper.set({ last_flow: newConnectionsOfClient - 1, first_port: firstPort });
+  return {
+    wrapper,
+    senders: node.clients,
+    frame: frameOf(node, 4, firstPort, ports.allowed, tcpFlags.SYN),
+    packets: newConnectionsOfClient,
+    warmUp: newConnectionsOfClient >> 4,
+    prepare: () => node.forgetFlows(),
+    returns: verdicts.redirect,
+    expected: { 'flow inserts': 1, 'decisions remembered': 2, [forwarded]: 1, 'events sent': 1 },
+  };
+}

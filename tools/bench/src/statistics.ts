@@ -1,0 +1,33 @@
+/** Median and best (lowest) of the rounds. */
+export interface Spread {
+  readonly median: number;
+  readonly best: number;
+}
+
+/** Throws RangeError for no samples. */
+export function spreadOf(samples: readonly number[]): Spread {
+  if (samples.length === 0) throw new RangeError('no samples');
+  const sorted = samples.toSorted((a, b) => a - b);
+  return { median: sorted[sorted.length >> 1]!, best: sorted[0]! };
+}
+
+/** One round of something that can only be measured together with something else: what both take, and what the other takes by itself. */
+export interface Sample {
+  readonly with: number;
+  readonly without: number;
+}
+
+/** Spread of the difference, each side taken for itself, as yardstick.c does it: a round in which only one side was disturbed says nothing about the difference. */
+export function spreadOfDifference(samples: readonly Sample[]): Spread {
+  const whole = spreadOf(samples.map((sample) => sample.with));
+  const rest = spreadOf(samples.map((sample) => sample.without));
+  return { median: whole.median - rest.median, best: whole.best - rest.best };
+}
+
+/** How far the yardstick's median may be from its best on a machine that has nothing else to do. */
+const quietRatio = 1.1;
+
+/** Whether others disturbed the rounds so much that bars are held against the best one (yardstick/../README: "visibly loaded"). */
+export function isLoaded(yardstick: Spread): boolean {
+  return yardstick.median > yardstick.best * quietRatio;
+}

@@ -1,0 +1,39 @@
+import { styleText } from 'node:util';
+import Table from 'cli-table3';
+import type { Report, Result } from './result.ts';
+
+const plain = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
+
+/** The report for people: a table, then what the words in it mean. */
+export function formatReport({ suite, yardsticks, judgedBy, results }: Report): string {
+  const table = new Table({
+    head: ['result', 'value', 'best', 'absolute', 'now', 'end', 'evidence'],
+    style: { head: ['bold'], compact: true },
+    chars: plain,
+    wordWrap: true,
+    colWidths: [null, null, null, null, null, null, 70],
+  });
+  for (const result of results) table.push(row(result));
+  const units = Object.entries(yardsticks).map(([letter, values]) => `1 ${letter} = ${Object.entries(values).map(figure).join(', ')}`);
+  const judged = judgedBy === 'best' ? 'the machine is loaded: bars are held against the best round' : 'bars are held against the median';
+  return [table.toString(), `suite ${suite}; ${[...units, judged].join('; ')}`].join('\n');
+}
+
+function row({ name, unit, value, best, raw, bar, ok, final, evidence, reason }: Result): string[] {
+  const limit = bar === null ? '' : `${bar.max ?? bar.min ?? ''}`;
+  const now = bar === null ? '' : `${bar.now === undefined ? limit : (bar.now ?? '-')}`;
+  if (value === null) return [name, '-', '', '', now, limit, styleText('dim', reason ?? '')];
+  const absolute = Object.entries(raw ?? {}).map(figure);
+  return [name, `${value} ${unit}`, `${best}`, absolute[0] ?? '', mark(now, ok), mark(limit, final), evidence ?? ''];
+}
+
+/** `medianNs: 58` → `58 ns`. */
+function figure([name, value]: [string, number]): string {
+  const unit = /^(?:median|best)(.*)$/.exec(name)?.[1]?.toLowerCase() ?? '';
+  return `${name.startsWith('best') ? 'best ' : ''}${value} ${unit}`.trimEnd();
+}
+
+function mark(limit: string, holds: boolean | null): string {
+  if (holds === null) return limit;
+  return holds ? styleText('green', `${limit} ok`) : styleText('red', `${limit} missed`);
+}
