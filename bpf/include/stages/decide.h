@@ -134,7 +134,8 @@ static __always_inline int judge(struct run *run, struct end *source, struct end
 /* New flows are reported when they are let through, and when only audit mode lets them. */
 static __always_inline void report_new(struct __sk_buff *skb, struct packet *packet)
 {
-	packet->at = packet->audited ? packet->audited_at : packet->side;
+	if (packet->audited)
+		packet->at = packet->audited_at;
 	if (!packet->reply && packet->entry != ENTRY_ORIGINAL)
 		report(skb, packet, EVENT_VERDICT, packet->audited ? VERDICT_AUDIT : VERDICT_FORWARDED, packet->audited);
 }
@@ -164,8 +165,10 @@ __noinline int decide(struct __sk_buff *skb, struct run *run)
 	/* A denied SYN in the direction of a live connection's replies must not cut that connection. */
 	if (is_policy_denial(outcome) && (packet->reply || packet->entry != ENTRY_REPLY))
 		store_denied(run, opener->zone, outcome);
-	if (outcome == CARRY_ON)
+	if (outcome == CARRY_ON) {
+		packet->at = packet->side;
 		outcome = store_allowed(skb, run, opener->zone);
+	}
 	if (outcome == CARRY_ON)
 		report_new(skb, packet);
 	return outcome;

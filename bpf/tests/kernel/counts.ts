@@ -19,6 +19,19 @@ export interface Count {
   readonly bytes: number;
 }
 
+interface Sum {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+function sumOf(perCpu: Buffer): Sum {
+  const counters = perCpuSlots(perCpu, counterCodec.size).map((slot) => counterCodec.read(slot));
+  return {
+    packets: counters.reduce((sum, { packets }) => sum + Number(packets), 0),
+    bytes: counters.reduce((sum, { bytes }) => sum + Number(bytes), 0),
+  };
+}
+
 /** Reads the map `counters` as sums over all processors. */
 export class Counts {
   readonly #map: BpfMap;
@@ -27,23 +40,19 @@ export class Counts {
     this.#map = map;
   }
 
-  read(): readonly { readonly packets: number; readonly bytes: number }[] {
-    const key = Buffer.alloc(4);
-    return Array.from({ length: sideCounter.COUNTERS }, (_, index) => {
-      key.writeUInt32LE(index);
-      const value = this.#map.lookup(key);
-      if (value === null) throw new Error(`no counter ${index}`);
-      const perCpu = perCpuSlots(value, counterCodec.size).map((slot) => counterCodec.read(slot));
-      return {
-        packets: perCpu.reduce((sum, { packets }) => sum + Number(packets), 0),
-        bytes: perCpu.reduce((sum, { bytes }) => sum + Number(bytes), 0),
-      };
-    });
+  async read(): Promise<readonly Sum[]> {
+    const sums = new Array<Sum>(sideCounter.COUNTERS);
+    for await (const { keys, values, count } of this.#map.batches({ size: sideCounter.COUNTERS })) {
+      const bytesEach = values.length / count;
+      for (let entry = 0; entry < count; entry++)
+        sums[keys.readUInt32LE(entry * 4)] = sumOf(values.subarray(entry * bytesEach, (entry + 1) * bytesEach));
+    }
+    return sums;
   }
 
   /** What moved since an earlier {@link read}. */
-  since(before: ReturnType<Counts['read']>): Count[] {
-    return this.read()
+  async since(before: readonly Sum[]): Promise<Count[]> {
+    return (await this.read())
       .map(({ packets, bytes }, index) => ({
         name: nameOf(index),
         isOutcome: index < sideCounter.COUNTER_EVENTS_SENT,

@@ -1,5 +1,5 @@
 import type { TestRunResult } from '@myelin/bpf-native';
-import type { Event } from '@myelin/datapath-layout';
+import { type Event, eventType } from '@myelin/datapath-layout';
 import type { Count } from './counts.ts';
 
 const actions: Readonly<Record<number, string>> = { 0: 'pass', 2: 'drop', 7: 'redirect' };
@@ -14,7 +14,10 @@ export interface Outcome {
   readonly marks: Readonly<Record<string, number>>;
   /** The frame afterwards. */
   readonly packet: Buffer;
+  /** Records about packets: new flows and drops. */
   readonly events: readonly Event[];
+  /** Records about flows that ended. */
+  readonly closed: readonly Event[];
 }
 
 /** Throws where design D7 doesn't hold for the runs: each ends in exactly one counter, with all its bytes, and what was sent as an event arrives or is counted as lost. */
@@ -37,6 +40,7 @@ export function outcomeOf(
     counter: ends.map(({ name }) => name).join(', '),
     marks,
     packet: result.data,
-    events,
+    events: events.filter(({ type }) => type !== eventType.EVENT_CLOSE),
+    closed: events.filter(({ type }) => type === eventType.EVENT_CLOSE),
   };
 }

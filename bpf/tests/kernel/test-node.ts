@@ -101,9 +101,9 @@ export class TestNode {
     const context = Buffer.alloc(contextFields.size);
     context.writeUInt32LE(ingressIfindex, contextFields.ingressIfindex);
     context.writeUInt32LE(loopback, contextFields.ifindex);
-    const before = this.#counts.read();
+    const before = await this.#counts.read();
     const result = await program.testRun({ data: packet, context, repeat });
-    return outcomeOf(result, this.#counts.since(before), { packets: repeat, bytes: repeat * packet.length }, this.events());
+    return outcomeOf(result, await this.#counts.since(before), { packets: repeat, bytes: repeat * packet.length }, this.events());
   }
 
   #take({ count, buffer }: { readonly count: number; readonly buffer: Buffer }): void {
