@@ -174,7 +174,8 @@ describe('a relay', () => {
       await manager.streams.add(config);
     });
     await publisher().ready();
-    expect(await buckets()).toEqual([`identities_${revision.incarnation}_2`]);
+    // The old one goes once the new one is whole.
+    await eventually(async () => (await buckets()).join() === `identities_${revision.incarnation}_2`);
     const { table: seen } = consumer();
     await eventually(() => seen.size === 1);
   });

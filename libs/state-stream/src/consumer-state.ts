@@ -9,10 +9,16 @@ export type ConsumerEvent =
   | { readonly type: 'pass'; readonly bucket: Bucket }
   /** One message. `sequence`: its place in the stream. `entry` is null where the value is not ours; it still counts for the gaps. */
   | { readonly type: 'message'; readonly bucket: Bucket; readonly sequence: number; readonly key: string; readonly entry: Entry | null }
-  /** The stream's last message stands at `sequence` (0: none), asked when everything up to `askedAfter` had been read. */
-  | { readonly type: 'horizon'; readonly bucket: Bucket; readonly sequence: number; readonly askedAfter: number }
+  /** The stream's last message stands at `sequence` (0: none), asked when `askedAt` was the state's position. */
+  | { readonly type: 'horizon'; readonly bucket: Bucket; readonly sequence: number; readonly askedAt: ReadPosition }
   /** Nothing older than this can be read again: tombstones up to it may be forgotten. */
   | { readonly type: 'forget'; readonly upTo: Revision };
+
+/** How far a consumer has read: passes begun, and the sequence of the last message in the present one. */
+export interface ReadPosition {
+  readonly pass: number;
+  readonly sequence: number;
+}
 
 /** What a row's key has come to. `payload` null: the row is gone. */
 export interface RowChange {
@@ -64,9 +70,8 @@ export class ConsumerState {
     return this.#bucket;
   }
 
-  /** Sequence of the last message that was read in this pass. */
-  get sequence(): number {
-    return this.#sequence;
+  get position(): ReadPosition {
+    return { pass: this.#pass, sequence: this.#sequence };
   }
 
   /** The shell has to ask for the stream's last message and say it in a `horizon` event. */
@@ -98,8 +103,8 @@ export class ConsumerState {
     if (this.#bucket === null || compareBuckets(event.bucket, this.#bucket) !== 0) return nothing;
     let changes = nothing;
     if (event.type === 'horizon') {
-      // A horizon asked for before the last gap may lie before that gap's successor.
-      if (event.askedAfter >= this.#gapAt) this.#horizon = event.sequence;
+      // Asked for before the last gap, it may lie before that gap's successor; in another pass, before what that one had read.
+      if (event.askedAt.pass === this.#pass && event.askedAt.sequence >= this.#gapAt) this.#horizon = event.sequence;
     } else {
       const { bucket, sequence, key, entry } = event;
       if (sequence <= this.#sequence) return nothing;

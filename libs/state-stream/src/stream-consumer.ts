@@ -172,9 +172,9 @@ export class StreamConsumer<Row> implements Component {
     if (this.#asking || !(this.#state.needsHorizon || this.#state.isBehind)) return;
     this.#asking = true;
     try {
-      const askedAfter = this.#state.sequence;
+      const askedAt = this.#state.position;
       const sequence = await lastMessageOf(manager, bucket);
-      this.#collect(this.#state.advance({ type: 'horizon', bucket, sequence, askedAfter }));
+      this.#collect(this.#state.advance({ type: 'horizon', bucket, sequence, askedAt }));
       await this.#deliver();
     } catch {
       // NATS is away: asked again.

@@ -1,0 +1,51 @@
+import { Lifecycle, Metrics, Readiness, silentLog } from '@myelin/service';
+import { eventually, startNats, startRedis } from '@myelin/service/testing';
+import { BucketWriter, NatsLink, openJetStream, streamKinds } from '@myelin/state-stream';
+import { expect, it } from 'vitest';
+import { RedisLink, Relay, RowTable, Store } from './index.ts';
+import { TombstoneSweeper } from './tombstone-sweeper.ts';
+
+const { identities } = streamKinds;
+
+it('old tombstones leave bucket and Redis; younger ones, rows that came back and the last change of all stay', async () => {
+  const [redis, nats] = await Promise.all([startRedis(), startNats()]);
+  const readiness = new Readiness();
+  const common = { log: silentLog, readiness };
+  const redisLink = new RedisLink({ url: redis.url, ...common });
+  const link = new NatsLink({ url: nats.url, name: 'test', ...common });
+  const store = new Store({ redis: redisLink, nats: link, acceptEmpty: null, ...common });
+  const relay = new Relay({ kind: identities, redis: redisLink, store, nats: link, meter: new Metrics('test').meter, ...common });
+  const lifecycle = new Lifecycle([redisLink, link, store, relay], { log: silentLog, stopDeadlineMs: 5000 });
+  try {
+    await lifecycle.start();
+    await eventually(() => readiness.isReady);
+    const table = new RowTable(identities, store);
+    const rowOf = (number: number) => ({ number, labels: ['k8s:a=b'] });
+    await table.change([rowOf(300), rowOf(301), rowOf(302)], []);
+    await table.change([], ['300', '301']);
+    const { revision } = await table.change([rowOf(301)], ['302']);
+    const length = () => redisLink.run((client) => client.xlen('myelin:stream:identities:outbox'));
+    await eventually(async () => (await length()) === 0);
+
+    const connection = await link.connection(AbortSignal.timeout(5000));
+    const bucket = { kind: 'identities', incarnation: revision.incarnation, number: 1 };
+    const writer = (await BucketWriter.open(connection, await openJetStream(connection), bucket))!;
+    await new TombstoneSweeper('identities', store, 60_000).sweep(writer, Date.now());
+    expect(await writer.read('300')).toMatchObject({ type: 'tombstone' });
+
+    await new TombstoneSweeper('identities', store, 0).sweep(writer, Date.now());
+    expect(await writer.read('300')).toBeNull();
+    expect(await writer.read('301')).toMatchObject({ type: 'row' });
+    expect(await writer.read('302')).toMatchObject({ type: 'tombstone', revision });
+    expect(Object.keys(await redisLink.run((client) => client.hgetall('myelin:stream:identities:rows'))).sort()).toEqual(['301', '302']);
+
+    // A late relay's idea of a tombstone takes nothing that came after it.
+    await writer.purgeTombstone('301', { ...revision, counter: 99n });
+    await writer.purgeTombstone('302', { ...revision, counter: revision.counter - 1n });
+    expect(await writer.read('301')).toMatchObject({ type: 'row' });
+    expect(await writer.read('302')).toMatchObject({ type: 'tombstone' });
+  } finally {
+    await lifecycle.stop();
+    await Promise.all([redis.stop(), nats.stop()]);
+  }
+});
