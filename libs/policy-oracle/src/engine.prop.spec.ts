@@ -4,6 +4,7 @@ import type { CompiledPolicy } from '@myelin/policy-model';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { decide, type OracleDecision } from './decide.ts';
+import { assertEach } from './testing/assert-each.ts';
 import { type EngineFlow, engineFlow, enginePolicies, numberIdentities, policyNames } from './testing/engine.ts';
 import { type Scenario, scenario } from './testing/index.ts';
 import { SimulatedNode, type TableQuestion, tableQuestions } from './testing/simulated-node.ts';
@@ -52,6 +53,6 @@ function agree({ world, flows }: Scenario): void {
 
 it(
   `engine, a node's tables and oracle decide alike, for the same policies: ten flows in each of ${policySets} policy sets`,
-  () => fc.assert(fc.property(scenario(10), agree), { numRuns: policySets }),
+  () => assertEach(fc.property(scenario(10), agree), policySets),
   timeoutMs,
 );

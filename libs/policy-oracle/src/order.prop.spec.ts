@@ -1,6 +1,7 @@
 import { type CompilerEvent, compilePolicies, PolicyCompiler } from '@myelin/policy-compile';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { assertEach } from './testing/assert-each.ts';
 import { bytesOf, enginePolicies, numberIdentities, policyNames } from './testing/engine.ts';
 import { type Scenario, scenario, world } from './testing/index.ts';
 import { SimulatedNode, tableQuestions } from './testing/simulated-node.ts';
@@ -88,11 +89,7 @@ it(
       const made = compiler.identities().map((identity) => compiler.compiled(identity)!);
       expect(bytesOf(made)).toBe(bytesOf(compilePolicies(numberIdentities(final).identities, enginePolicies(final))));
     };
-    fc.assert(fc.property(world, world, picker, holds), {
-      numRuns: runs,
-      seed: -310813593,
-      path: '9:611:0:0:1:0:0:0:0:0:0:0:0:0:0:0:0:0:0:3:1:0:1:0:2:0:2:2:0:1:0:4:4:4:4:4:0:0:0:0:0:0:0:0:0:0',
-    });
+    assertEach(fc.property(world, world, picker, holds), runs);
   },
   timeoutMs,
 );
@@ -123,7 +120,7 @@ it(
         expect(answers(node)).toEqual(wanted);
       }
     };
-    fc.assert(fc.property(scenario(12), world, fc.boolean(), holds), { numRuns: runs });
+    assertEach(fc.property(scenario(12), world, fc.boolean(), holds), runs);
   },
   timeoutMs,
 );
