@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 
 /**
- * `fc.assert` over exactly `runs` drawn values. Throws also when fewer were tried: a `path` left over from a debugged failure goes
- * through what that one failure shrank to, and the property would pass without having been tested.
+ * `fc.assert` over exactly `runs` drawn values. Throws also when it tried another number of them: a `path` left over from a debugged
+ * failure goes through what that one failure shrinks to, and the property would pass without having been tested.
  */
 export function assertEach<T>(property: fc.IProperty<T>, runs: number, replay: Pick<fc.Parameters<T>, 'seed' | 'path'> = {}): void {
   let tried = 0;
@@ -15,5 +15,5 @@ export function assertEach<T>(property: fc.IProperty<T>, runs: number, replay: P
     },
   });
   fc.assert(counted, { numRuns: runs, ...replay });
-  if (tried !== runs) throw new Error(`only ${tried} of ${runs} cases were tried`);
+  if (tried !== runs) throw new Error(`${tried} cases were tried instead of ${runs}`);
 }
