@@ -2,16 +2,26 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { exitCodes, LabFailure } from '../failure.ts';
 
 /** The time that a command has for what it changes to be enforced. */
-export class Deadline {
+export class Deadline implements Disposable {
   readonly #ends: number;
   readonly #seconds: number;
-  /** Aborts when the time is over. */
-  readonly signal: AbortSignal;
+  readonly #over = new AbortController();
+  readonly #timer: NodeJS.Timeout;
 
   constructor(seconds: number) {
     this.#seconds = seconds;
     this.#ends = performance.now() + seconds * 1000;
-    this.signal = AbortSignal.timeout(seconds * 1000);
+    this.#timer = setTimeout(() => this.#over.abort(), seconds * 1000);
+  }
+
+  /** Aborts when the time is over, or nobody waits any more. */
+  get signal(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#over.abort();
   }
 
   get leftMs(): number {

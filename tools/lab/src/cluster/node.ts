@@ -29,8 +29,8 @@ export async function startAgent(lab: Lab, node: NodeState): Promise<void> {
   const options: [string, string][] = [
     ['node', node.name],
     ['node-uid', node.uid],
-    ...node.addresses.map((address): [string, string] => ['address', address]),
-    ...node.requestedCidrs.map((cidr): [string, string] => ['pod-cidr', cidr]),
+    ['address', node.addresses.join(',')],
+    ...(node.requestedCidrs.length === 0 ? [] : [['pod-cidr', node.requestedCidrs.join(',')] as [string, string]]),
     ['socket', agentSocket(paths, node.name)],
     // In the node's own namespace: the same port on every node.
     ['metrics-listen', '127.0.0.1:9090'],

@@ -24,7 +24,8 @@ export function agent({ config, say }: CommandContext, action: 'kill' | 'start',
     await startAgent(lab, node);
     saveState(lab);
     using clients = new LabClients(paths);
-    await nodeReady(lab, node, clients, new Deadline(timeoutSeconds));
+    using deadline = new Deadline(timeoutSeconds);
+    await nodeReady(lab, node, clients, deadline);
     say(`the agent of ${name} is ready after ${Math.round(performance.now() - started)} ms`);
     return 0;
   });

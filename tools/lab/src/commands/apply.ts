@@ -17,7 +17,8 @@ export function apply({ config, say }: CommandContext, files: readonly string[],
     const lab = runningLab(config);
     const objects = readInput(files, lab.state, say);
     using clients = new LabClients(paths);
-    const result = await applyObjects({ lab, clients, deadline: new Deadline(timeoutSeconds), say }, objects);
+    using deadline = new Deadline(timeoutSeconds);
+    const result = await applyObjects({ lab, clients, deadline, say }, objects);
     const { newNodes, newPods, changedPods, policies } = result.changes;
     say(
       `applied: ${newNodes.length} new nodes, ${newPods.length} new pods, ${changedPods.length} changed pods, ${policies.length} policies`,
@@ -33,7 +34,8 @@ export function remove({ config, say }: CommandContext, files: readonly string[]
     const lab = runningLab(config);
     const objects = readInput(files, null, say);
     using clients = new LabClients(paths);
-    await deleteObjects({ lab, clients, deadline: new Deadline(timeoutSeconds), say }, objects);
+    using deadline = new Deadline(timeoutSeconds);
+    await deleteObjects({ lab, clients, deadline, say }, objects);
     return 0;
   });
 }

@@ -24,7 +24,7 @@ function readFiles(name: string): readonly ManifestFile[] {
   } catch (error) {
     throw new LabFailure(`can't read ${name}: ${(error as NodeJS.ErrnoException).message}`);
   }
-  const members = readdirSync(name, { recursive: true, encoding: 'utf8' }).filter((member) => /\.(ya?ml|json)$/.test(member));
-  if (members.length === 0) throw new LabFailure(`${name}: no .yaml, .yml or .json file in this folder`);
+  const members = readdirSync(name).filter((member) => /\.(ya?ml|json)$/.test(member));
+  if (members.length === 0) throw new LabFailure(`${name}: no .yaml, .yml or .json file in this folder (folders below it are not read)`);
   return members.sort().flatMap((member) => readFiles(join(name, member)));
 }

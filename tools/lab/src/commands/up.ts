@@ -38,7 +38,8 @@ export async function up({ config, say }: CommandContext, files: readonly string
       throw new LabFailure(`there is a lab in ${config.labDir} already: ${hint}`);
     }
     using clients = new LabClients(lab.paths);
-    const context: ChangeContext = { lab, clients, deadline: new Deadline(timeoutSeconds), say };
+    using deadline = new Deadline(timeoutSeconds);
+    const context: ChangeContext = { lab, clients, deadline, say };
     await startLab(context, objects);
     const { nodes, ...rest } = objects;
     const result = await applyObjects(context, { ...rest, nodes: [] });

@@ -1,0 +1,100 @@
+#!/usr/bin/env node
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { flowJson } from '@myelin/flow-api';
+import { object } from '@optique/core/constructs';
+import { message } from '@optique/core/message';
+import { option } from '@optique/core/primitives';
+import { run } from '@optique/run';
+import { LabClients } from '../cluster/clients.ts';
+import { openLab } from '../cluster/lab.ts';
+import { lockHolder } from '../cluster/lock.ts';
+import { takeDown } from '../cluster/teardown.ts';
+import { up } from '../commands/up.ts';
+import { type LabConfig, readConfig } from '../config.ts';
+import { LabFailure } from '../failure.ts';
+import { checkAll } from './check.ts';
+import { checkEdit } from './edit.ts';
+import { EventLog } from './event-log.ts';
+import { expectations } from './expectations.ts';
+import { narrate, narrateEdit, thingsToTry } from './narrate.ts';
+
+const { keep, json } = run(
+  object({
+    keep: option('--keep', { description: message`Leave the lab running, and say what to try on it.` }),
+    json: option('--json', { description: message`Print the results as JSON.` }),
+  }),
+  {
+    programName: 'demo',
+    help: 'option',
+    brief: message`A small application on one node, its policies enforced in the kernel, and every expectation tried by real connections.`,
+  },
+);
+
+/** A lab of the demo's own, unless LAB_DIR says where: whatever a demo before has left in it goes first. */
+const config: LabConfig = { ...readConfig(), ...(process.env.LAB_DIR ? {} : { labDir: join(tmpdir(), 'myelin-demo') }) };
+const say = (text: string) => process.stderr.write(`demo: ${text}\n`);
+const print = (text: string) => process.stdout.write(`${text}\n`);
+const example = join(config.projectRoot, 'examples', 'bookshop');
+
+/** Returns whether every expectation held. */
+async function tell(): Promise<boolean> {
+  const lab = openLab(config);
+  using clients = new LabClients(lab.paths);
+  const nodes = lab.state.nodes.map(({ name }) => name);
+  using events = new EventLog(clients, nodes);
+  const table = expectations(nodes[0]!);
+  say(`trying ${table.length} expectations, over IPv4 and IPv6`);
+  const checks = await checkAll(lab, table, events);
+  if (!json) for (const [index, expectation] of table.entries()) print(narrate(expectation, checks[index]!));
+  const cuts = await checkEdit(lab, join(example, 'edits', 'close-catalog.yaml'), clients, events);
+  const all = [...checks.flat(), ...cuts];
+  const held = all.filter(({ difference }) => difference === null).length;
+  if (json) {
+    const shown = <T extends { event: Parameters<typeof flowJson>[0] | undefined }>({ event, ...rest }: T) => ({
+      ...rest,
+      event: event === undefined ? null : flowJson(event),
+    });
+    print(
+      JSON.stringify(
+        {
+          ok: held === all.length,
+          checks: table.flatMap((row, index) => checks[index]!.map((check) => ({ ...row, ...shown(check) }))),
+          edit: cuts.map(shown),
+        },
+        null,
+        2,
+      ),
+    );
+  } else print(`${narrateEdit(cuts)}\n\n${held} of ${all.length} hold.`);
+  return held === all.length;
+}
+
+async function demo(): Promise<number> {
+  const holder = lockHolder(openLab(config).paths);
+  if (holder !== undefined) throw new LabFailure(`another demo runs (process ${holder.pid}): wait for its end`);
+  if (!process.env.LAB_DIR) await takeDown(openLab(config));
+  const status = await up({ config, print, say }, [example], 30);
+  if (status !== 0) return status;
+  return (await tell()) ? 0 : 1;
+}
+
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, async () => {
+    interrupted = true;
+    say('interrupted: taking the lab down');
+    await takeDown(openLab(config));
+    process.exit(130);
+  });
+}
+try {
+  process.exitCode = await demo();
+  if (keep) print(thingsToTry(`LAB_DIR=${config.labDir} `, openLab(config).state.nodes[0]!.name));
+  else await takeDown(openLab(config));
+} catch (error) {
+  if (interrupted) await new Promise(() => {});
+  if (!(error instanceof LabFailure)) throw error;
+  say(error.message);
+  process.exitCode = error.exitCode;
+}
