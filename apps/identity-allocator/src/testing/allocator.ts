@@ -14,13 +14,8 @@ export interface TestedAllocator {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a replica; `isReady: false` doesn't wait for its stores. */
-export async function startAllocator(
-  redis: ChildServer,
-  nats: ChildServer,
-  flags: readonly string[] = [],
-  isReady = true,
-): Promise<TestedAllocator> {
+/** Starts a replica and waits until it is ready. */
+export async function startAllocator(redis: ChildServer, nats: ChildServer, flags: readonly string[] = []): Promise<TestedAllocator> {
   const port = await freePort();
   const args = ['--listen', `127.0.0.1:${port}`, '--metrics-listen', '127.0.0.1:0', '--redis', redis.url, '--nats', nats.url, ...flags];
   const reading = readConfiguration(allocatorConfiguration, args, {});
@@ -30,7 +25,7 @@ export async function startAllocator(
   const lifecycle = new Lifecycle(components, { log: silentLog, stopDeadlineMs: 5000 });
   await lifecycle.start();
   const channel = new Channel('identity-allocator', parseTarget(`127.0.0.1:${port}`)!);
-  if (isReady) await eventually(() => readiness.isReady);
+  await eventually(() => readiness.isReady);
   const stop = async () => {
     channel.close();
     await lifecycle.stop();

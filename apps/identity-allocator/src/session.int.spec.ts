@@ -1,0 +1,104 @@
+import type { Node } from '@myelin/contracts/identity';
+import { streamKinds } from '@myelin/state-stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { db, TestedCluster, web } from './testing/cluster.ts';
+
+let cluster: TestedCluster;
+beforeEach(async () => {
+  cluster = await TestedCluster.start();
+});
+afterEach(() => cluster.stop());
+
+describe('a session', () => {
+  it('with a counter below the greatest seen is refused: a late Release frees nothing (C1)', async () => {
+    const allocator = await cluster.startAllocator();
+    const node = await cluster.startNode(allocator, 1);
+    const { identity } = await node.allocate('a', web, ['10.244.1.5'], 1n);
+    await node.allocate('a', web, ['10.244.1.5'], 2n);
+    await expect(node.release('a', 1n)).rejects.toMatchObject({
+      code: 'aborted',
+      message: expect.stringContaining('counter 1 is outdated, 2 has been seen'),
+    });
+    await expect(node.allocate('b', db, ['10.244.1.5'], 1n)).rejects.toMatchObject({ code: 'aborted' });
+    expect((await allocator.client.whoIs({ address: '10.244.1.5' })).identity!.number).toBe(identity);
+    await node.release('a', 2n);
+  });
+
+  it('of an earlier registration is refused, and a node that never registered too', async () => {
+    const allocator = await cluster.startAllocator();
+    const node = await cluster.startNode(allocator, 1);
+    const old = node.request('a', web, ['10.244.1.5']);
+    const { registration } = await node.register();
+    expect(registration).toBeGreaterThan(node.registration);
+    await expect(allocator.client.allocate(old)).rejects.toMatchObject({
+      code: 'aborted',
+      message: expect.stringContaining("the session's registration"),
+    });
+    await node.allocate('a', web, ['10.244.1.5']);
+    await expect(allocator.client.allocate({ ...old, node: 'n9' })).rejects.toMatchObject({
+      code: 'failed_precondition',
+      message: expect.stringContaining('RegisterNode'),
+    });
+    await expect(allocator.client.allocate({ ...old, session: undefined })).rejects.toMatchObject({ code: 'invalid_argument' });
+  });
+
+  it('that is new takes the address of an endpoint that was not claimed again, and of no other', async () => {
+    const allocator = await cluster.startAllocator();
+    const node = await cluster.startNode(allocator, 1);
+    await node.allocate('gone', web, ['10.244.1.5']);
+    const { identity } = await node.allocate('stays', web, ['10.244.1.6']);
+    await node.register();
+    await node.allocate('stays', web, ['10.244.1.6']);
+    await node.allocate('new', web, ['10.244.1.5']);
+    expect((await allocator.client.whoIs({ address: '10.244.1.5' })).name).toBe('pod-new');
+    await expect(node.allocate('new', web, ['10.244.1.6'])).rejects.toMatchObject({ code: 'already_exists' });
+    await node.release('new');
+    await node.release('stays');
+    await expect(allocator.client.get({ number: identity })).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
+
+describe('a node', () => {
+  it('is announced with its addresses and ranges', async () => {
+    const allocator = await cluster.startAllocator();
+    const node = await cluster.startNode(allocator, 1);
+    const nodes = cluster.consume<Node>(streamKinds.nodes);
+    const { revision } = await node.register();
+    await nodes.consumer.waitFor(revision!, 5000);
+    expect(nodes.rows.get('n1')).toEqual({
+      name: 'n1',
+      uid: 'uid-n1',
+      addresses: ['192.168.0.1'],
+      podCidrs: ['10.244.1.0/24', 'fd00:10:244:1::/64'],
+    });
+  });
+
+  it('can claim only blocks that ipam gave it, and no address of another node', async () => {
+    const allocator = await cluster.startAllocator();
+    await cluster.startNode(allocator, 1);
+    cluster.giveBlocks('n2', '10.244.2.0/24');
+    const register = (podCidrs: string[], addresses: string[]) =>
+      allocator.client.registerNode({ name: 'n2', uid: 'u', podCidrs, addresses });
+    for (const cidr of ['10.244.1.0/24', '10.244.2.0/25', '10.244.3.0/24']) {
+      await expect(register([cidr], [])).rejects.toMatchObject({
+        code: 'failed_precondition',
+        message: expect.stringContaining(`pod CIDR ${cidr} is none of its blocks`),
+      });
+    }
+    await expect(register(['10.244.2.0/24'], ['192.168.0.1'])).rejects.toMatchObject({
+      code: 'already_exists',
+      message: 'node n2: address 192.168.0.1 belongs to node n1',
+    });
+    await register(['10.244.2.0/24'], ['192.168.0.2']);
+  });
+
+  it('that registers with another address gives the old one up', async () => {
+    const allocator = await cluster.startAllocator();
+    const node = await cluster.startNode(allocator, 1);
+    await allocator.client.registerNode({ name: 'n1', uid: 'uid-n1', addresses: ['192.168.0.77'], podCidrs: [] });
+    cluster.giveBlocks('n2', '10.244.2.0/24');
+    await allocator.client.registerNode({ name: 'n2', uid: 'uid-n2', addresses: ['192.168.0.1'], podCidrs: [] });
+    expect((await allocator.client.whoIs({ address: '192.168.0.1' })).node).toBe('n2');
+    expect(node.node).toBe('n1');
+  });
+});

@@ -1,0 +1,99 @@
+import { execFileSync } from 'node:child_process';
+import type { AllocateRequest, Session } from '@myelin/contracts/identity';
+import { Lifecycle, Readiness, silentLog } from '@myelin/service';
+import { type ChildServer, startNats, startRedis } from '@myelin/service/testing';
+import { NatsLink, type StreamBatch, StreamConsumer, type StreamKind } from '@myelin/state-stream';
+import { blockCommands, startAllocator, type TestedAllocator } from './allocator.ts';
+
+/** Real stores of one test, and what runs on them. */
+export class TestedCluster {
+  readonly redis: ChildServer;
+  readonly nats: ChildServer;
+  readonly #cleanUp: (() => Promise<unknown>)[];
+
+  private constructor(redis: ChildServer, nats: ChildServer) {
+    this.redis = redis;
+    this.nats = nats;
+    this.#cleanUp = [() => redis.stop(), () => nats.stop()];
+  }
+
+  static async start(): Promise<TestedCluster> {
+    return new TestedCluster(...(await Promise.all([startRedis(), startNats()])));
+  }
+
+  async stop(): Promise<void> {
+    for (const act of this.#cleanUp.reverse()) await act();
+  }
+
+  /** Runs a command on Redis and returns what it prints. */
+  redisCli(...args: string[]): string {
+    return execFileSync('redis-cli', ['-p', `${this.redis.port}`, ...args], { encoding: 'utf8' }).trim();
+  }
+
+  giveBlocks(node: string, ...cidrs: string[]): void {
+    for (const command of blockCommands(node, cidrs)) this.redisCli(...command);
+  }
+
+  /** A further replica of the allocator. */
+  async startAllocator(...flags: string[]): Promise<TestedAllocator> {
+    const allocator = await startAllocator(this.redis, this.nats, flags);
+    this.#cleanUp.push(() => allocator.stop());
+    return allocator;
+  }
+
+  /** A node with a block of each family, registered, and a short way to speak for it. */
+  async startNode({ client }: TestedAllocator, number: number) {
+    const node = `n${number}`;
+    const podCidrs = [`10.244.${number}.0/24`, `fd00:10:244:${number}::/64`];
+    this.giveBlocks(node, ...podCidrs);
+    const register = async () => {
+      const { registration, revision } = await client.registerNode({
+        name: node,
+        uid: `uid-${node}`,
+        addresses: [`192.168.0.${number}`],
+        podCidrs,
+      });
+      session = { registration, counter: 0n };
+      return { registration, revision };
+    };
+    let session: Session;
+    const { registration } = await register();
+    const request = (uid: string, labels: string[], addresses: string[], counter = 0n): AllocateRequest => ({
+      node,
+      session: { ...session, counter },
+      endpointUid: uid,
+      namespace: 'shop',
+      name: `pod-${uid}`,
+      labels,
+      addresses,
+    });
+    return {
+      node,
+      registration,
+      register,
+      request,
+      allocate: (...args: Parameters<typeof request>) => client.allocate(request(...args)),
+      release: (uid: string, counter = 0n) => client.release({ node, session: { ...session, counter }, endpointUid: uid }),
+    };
+  }
+
+  /** The table that a consumer of a stream ends up with. */
+  consume<Row>(kind: StreamKind<Row>) {
+    const readiness = new Readiness();
+    const link = new NatsLink({ url: this.nats.url, name: 'test', log: silentLog, readiness });
+    const rows = new Map<string, Row>();
+    const onBatch = ({ changed, removed }: StreamBatch<Row>) => {
+      for (const { key, row } of changed) rows.set(key, row);
+      for (const { key } of removed) rows.delete(key);
+    };
+    const consumer = new StreamConsumer({ kind, link, log: silentLog, readiness, onBatch });
+    const lifecycle = new Lifecycle([link, consumer], { log: silentLog, stopDeadlineMs: 5000 });
+    this.#cleanUp.push(() => lifecycle.stop());
+    void lifecycle.start();
+    return { rows, consumer };
+  }
+}
+
+/** Two label sets. */
+export const web = ['k8s:app=web', 'k8s:io.kubernetes.pod.namespace=shop'];
+export const db = ['k8s:app=db', 'k8s:io.kubernetes.pod.namespace=shop'];
