@@ -74,6 +74,11 @@ describe('flowOf', () => {
     expect([flow.IP, flow.l4, flow.source?.podName, flow.Summary]).toEqual([undefined, undefined, '', 'Not IP']);
     expect(flow.ethernet).toEqual({ source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' });
   });
+  it('leaves flags and hardware addresses out of what is told of a whole flow', () => {
+    const end = (of: typeof newFlow.source) => ({ ...of, mac: '' });
+    const flow = flowOf({ ...defaultDenied, tcpFlags: 0, source: end(newFlow.source), destination: end(newFlow.destination) }, names);
+    expect([flow.Summary, flow.ethernet]).toEqual(['TCP', undefined]);
+  });
   it('keeps the number of a reason that upstream does not know', () => {
     expect(flowOf({ ...defaultDenied, reason: 250 }, names)).toMatchObject({ dropReason: 250, dropReasonDesc: 0 });
   });

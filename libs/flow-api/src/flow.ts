@@ -77,7 +77,7 @@ export function flowOf(event: PacketEvent, names: FlowNames): Flow {
   return Flow.fromPartial({
     time: timestamp(event.time),
     verdict: event.verdict as Flow['verdict'],
-    ethernet: { source: source.mac, destination: destination.mac },
+    ethernet: source.mac === '' ? undefined : { source: source.mac, destination: destination.mac },
     ...(family === 0
       ? {}
       : {

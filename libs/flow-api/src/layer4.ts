@@ -63,7 +63,7 @@ export function summary(event: PacketEvent): string {
   if (event.family === 0) return 'Not IP';
   switch (event.protocol) {
     case protocolNumbers.TCP:
-      return `TCP Flags: ${setFlags(event.tcpFlags).join(', ')}`;
+      return event.tcpFlags === 0 ? 'TCP' : `TCP Flags: ${setFlags(event.tcpFlags).join(', ')}`;
     case protocolNumbers.UDP:
       return 'UDP';
     case protocolNumbers.SCTP:

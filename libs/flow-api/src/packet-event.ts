@@ -1,7 +1,7 @@
 import type { Address } from '@myelin/address';
 import type { PolicyReference, RuleOrigin } from '@myelin/policy-model';
 
-/** One end of an event. `port` is 0 where the protocol has none; `mac` is `aa:bb:cc:dd:ee:ff`; `slot` is the node's number of the endpoint, 0 for any other. */
+/** One end of an event. `port` is 0 where the protocol has none; `mac` is `aa:bb:cc:dd:ee:ff`, '' where no packet is told of; `slot` is the node's number of the endpoint, 0 for any other. */
 export interface PacketEnd {
   readonly address: Address;
   readonly port: number;
