@@ -1,4 +1,5 @@
 import { DropReason, type Endpoint, type Flow, type Policy, TrafficDirection, Verdict } from '@myelin/contracts/flow';
+import { deniedByDefault } from '@myelin/flow-api';
 
 const verdictNames = new Map<number, string>(Object.entries(Verdict).map(([name, number]) => [number, name]));
 const reasonNames = new Map<number, string>(
@@ -23,11 +24,10 @@ function formatEnd(end: Endpoint | undefined, address: string | undefined, port:
   return `${name}${where} (${identityName(end)})`;
 }
 
+/** The most telling name: the prefix of an address outside, a reserved identity's name, else the number. */
 function identityName(end: Endpoint | undefined): string {
-  const reserved = end?.labels.find((label) => label.startsWith('reserved:'));
-  if (reserved !== undefined) return reserved;
-  const prefix = end?.labels.find((label) => label.startsWith('cidr:'));
-  return prefix === undefined ? `ID:${end?.identity ?? 0}` : `${prefix} ID:${end?.identity}`;
+  const telling = end?.labels.find((label) => label.startsWith('cidr:')) ?? end?.labels.find((label) => label.startsWith('reserved:'));
+  return telling ?? `ID:${end?.identity ?? 0}`;
 }
 
 function ports(flow: Flow): readonly [number | undefined, number | undefined] {
@@ -52,7 +52,9 @@ function decided(flow: Flow): string {
   const at = flow.trafficDirection === TrafficDirection.EGRESS ? 'egress' : 'ingress';
   if (flow.verdict === Verdict.DROPPED || flow.verdict === Verdict.AUDIT) {
     const rules = [...flow.egressDeniedBy, ...flow.ingressDeniedBy];
-    const by = rules.length > 0 ? ` by ${rules.map(formatPolicy).join(', ')}` : '';
+    const { egress, ingress } = deniedByDefault(flow);
+    const isolating = [...egress, ...ingress];
+    const by = rules.length > 0 ? ` by ${names(rules)}` : isolating.length > 0 ? ` by default deny of ${names(isolating)}` : '';
     return `: ${dropReason(flow.dropReasonDesc)} (${at})${by}`;
   }
   const allowed = [
@@ -64,8 +66,9 @@ function decided(flow: Flow): string {
 
 const dropReason = (reason: DropReason) => reasonNames.get(reason) ?? `reason ${reason}`;
 
-function formatPolicy(policy: Policy): string {
-  const rule = policy.labels.find((label) => label.startsWith('rule='));
-  const name = policy.namespace === '' ? policy.name : `${policy.namespace}/${policy.name}`;
-  return `${policy.kind} ${name}${rule === undefined ? '' : ` ${rule.slice('rule='.length)}`}`.trim();
+const names = (policies: readonly Policy[]) => policies.map(formatPolicy).join(', ');
+
+function formatPolicy({ kind, namespace, name, labels }: Policy): string {
+  const rules = labels.filter((label) => label.startsWith('rule=')).map((label) => label.slice('rule='.length));
+  return [kind, namespace === '' ? name : `${namespace}/${name}`, ...rules].join(' ');
 }

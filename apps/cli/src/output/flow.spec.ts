@@ -1,0 +1,49 @@
+import { DropReason, Flow, TrafficDirection, Verdict } from '@myelin/contracts/flow';
+import { extensionType } from '@myelin/flow-api';
+import { describe, expect, it } from 'vitest';
+import { formatFlow } from './flow.ts';
+
+const policy = (name: string, ...rules: string[]) => ({
+  kind: 'NetworkPolicy',
+  namespace: 'shop',
+  name,
+  labels: ['uid=1', ...rules.map((rule) => `rule=${rule}`)],
+});
+const base = {
+  time: { seconds: 1_800_000_000n, nanos: 123_000_000 },
+  IP: { source: '10.0.0.1', destination: '10.0.0.2' },
+  l4: { protocol: { $case: 'TCP' as const, value: { sourcePort: 4000, destinationPort: 80, flags: { SYN: true } } } },
+  source: { identity: 300, namespace: 'shop', podName: 'web', labels: ['k8s:app=web'] },
+  destination: { identity: 301, namespace: 'shop', podName: 'db', labels: ['k8s:app=db'] },
+};
+
+describe('formatFlow', () => {
+  it('names both ends and every rule that allowed', () => {
+    const flow = Flow.fromPartial({ ...base, verdict: Verdict.FORWARDED, ingressAllowedBy: [policy('db', 'ingress[0]', 'ingress[2]')] });
+    expect(formatFlow(flow, 'n1')).toBe(
+      '08:00:00.123 [n1] FORWARDED shop/web 10.0.0.1:4000 (ID:300) -> shop/db 10.0.0.2:80 (ID:301) TCP SYN: allowed by ingress NetworkPolicy shop/db ingress[0] ingress[2]',
+    );
+  });
+
+  it('names the policies behind a default deny', () => {
+    const value = Buffer.from(Flow.encode(Flow.fromPartial({ ingressDeniedBy: [policy('default-deny')] })).finish());
+    const dropped = { verdict: Verdict.DROPPED, dropReasonDesc: DropReason.POLICY_DENIED, trafficDirection: TrafficDirection.INGRESS };
+    const flow = Flow.fromPartial({ ...base, ...dropped, extensions: { typeUrl: extensionType, value } });
+    expect(formatFlow(flow, 'n1')).toContain('TCP SYN: policy denied (ingress) by default deny of NetworkPolicy shop/default-deny');
+  });
+
+  it('names the rule that denied', () => {
+    const dropped = { verdict: Verdict.DROPPED, dropReasonDesc: DropReason.POLICY_DENY, trafficDirection: TrafficDirection.EGRESS };
+    const flow = Flow.fromPartial({ ...base, ...dropped, egressDeniedBy: [policy('no-db', 'egressDeny[0]')] });
+    expect(formatFlow(flow, 'n1')).toContain(': policy deny (egress) by NetworkPolicy shop/no-db egressDeny[0]');
+  });
+
+  it('shows an end outside by address and prefix', () => {
+    const flow = Flow.fromPartial({
+      ...base,
+      IP: { source: '10.0.0.1', destination: '2001:db8::1' },
+      destination: { identity: 16777217, labels: ['cidr:2001:db8::/32', 'reserved:world'] },
+    });
+    expect(formatFlow(flow, 'n1')).toContain('-> [2001:db8::1]:80 (cidr:2001:db8::/32)');
+  });
+});
