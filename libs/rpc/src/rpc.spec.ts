@@ -118,6 +118,27 @@ describe('a unary call', () => {
   });
 });
 
+describe('two replicas', () => {
+  it('share the calls, and one alone takes all once the other has stopped', async () => {
+    const counts = [0, 0];
+    const handlerOf = (i: number) => ({
+      list: () => {
+        counts[i]!++;
+        return identities;
+      },
+    });
+    const one = await serve(handlerOf(0));
+    await rm(join(folder, 'socket'));
+    const two = await serve(handlerOf(1));
+    const client = clientOf(IdentityServiceService, open(`127.0.0.1:${one.server.port},127.0.0.1:${two.server.port}`));
+    await expect.poll(() => client.list({ labels: [] }).then(() => counts.every((count) => count > 0))).toBe(true);
+    await one.server.stop(AbortSignal.timeout(1000));
+    counts.fill(0);
+    for (let i = 0; i < 20; i++) await client.list({ labels: [] });
+    expect(counts).toEqual([0, 20]);
+  });
+});
+
 describe('a stream', () => {
   const update = (number: number): WatchResponse => ({ event: { $case: 'removed', value: number }, revision: undefined });
 
