@@ -37,6 +37,7 @@ async function execute(command: Command, context: CommandContext): Promise<numbe
   }
 }
 
+process.stdout.on('error', () => process.exit());
 const say = (text: string) => process.stderr.write(`lab: ${text}\n`);
 try {
   process.exitCode = await execute(parsed, { config: readConfig(), print: (text) => process.stdout.write(`${text}\n`), say });

@@ -20,7 +20,7 @@ export interface Lab {
 }
 
 /** The lab of this configuration, with the state that its file has, else an empty one. Changes nothing. */
-export function openLab({ projectRoot, labDir }: LabConfig): Lab {
+export function openLab({ projectRoot, labDir }: Pick<LabConfig, 'projectRoot' | 'labDir'>): Lab {
   const root = statSync('/');
   const paths = labPaths(labDir);
   const state = existsSync(paths.state) ? readState(paths.state) : emptyState();

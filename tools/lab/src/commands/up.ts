@@ -75,9 +75,9 @@ async function startLab({ lab, clients, deadline, say }: ChangeContext, objects:
   saveState(lab);
 }
 
-function checkMachine({ projectRoot }: LabConfig): void {
+function checkMachine({ projectRoot, path }: LabConfig): void {
   const built = [...apps.map((app) => appBundle(projectRoot, app)), workloadProgram(projectRoot)];
-  const missing = missingRequirements(built, process.env.PATH ?? '');
+  const missing = missingRequirements(built, path);
   if (missing.length > 0) throw new LabFailure(`this machine can't run a lab:\n${missing.map((line) => `  ${line}`).join('\n')}`);
 }
 

@@ -45,10 +45,13 @@ export async function checkEdit(lab: Lab, file: string, clients: LabClients, eve
     )
       await delay(10);
     const before = conversations.map(({ replies }) => replies.length);
+    const applied = performance.now();
     await applyFile(file, clients);
     const stored = performance.now();
     await delay(5 * limitMs);
-    return await Promise.all(conversations.map((conversation, index) => judge(lab, conversation, before[index]!, stored, events)));
+    return await Promise.all(
+      conversations.map((conversation, index) => judge(lab, conversation, { before: before[index]!, applied, stored }, events)),
+    );
   } finally {
     await Promise.all(conversations.map(({ stop }) => stop()));
   }
@@ -70,7 +73,12 @@ function converse(lab: Lab, family: 4 | 6): Conversation {
   return { family, replies, stop };
 }
 
-async function judge(lab: Lab, { family, replies }: Conversation, before: number, stored: number, events: EventLog): Promise<CutCheck> {
+async function judge(
+  lab: Lab,
+  { family, replies }: Conversation,
+  { before, applied, stored }: { readonly before: number; readonly applied: number; readonly stored: number },
+  events: EventLog,
+): Promise<CutCheck> {
   const last = replies.at(-1);
   const cutAfterMs = Math.max(0, (last?.at ?? stored) - stored);
   const event = await findDrop(lab, { from, to, port, protocol: 'TCP', family }, last?.result.sourcePort ?? 0, events);
@@ -78,12 +86,14 @@ async function judge(lab: Lab, { family, replies }: Conversation, before: number
   const difference =
     before < 20
       ? 'the connection could not be opened'
-      : cutAfterMs > limitMs
-        ? `replies came for ${cutAfterMs.toFixed(0)} ms after the policy was stored; expected at most ${limitMs}`
-        : event === undefined
-          ? 'no event reported the cut'
-          : by === expectedBy
-            ? null
-            : `expected a denial by ${expectedBy}, it was by ${by}`;
+      : last!.at < applied - limitMs
+        ? 'the connection ended before the edit'
+        : cutAfterMs > limitMs
+          ? `replies came for ${cutAfterMs.toFixed(0)} ms after the policy was stored; expected at most ${limitMs}`
+          : event === undefined
+            ? 'no event reported the cut'
+            : by === expectedBy
+              ? null
+              : `expected a denial by ${expectedBy}, it was by ${by}`;
   return { family, replies: before, cutAfterMs, event, difference };
 }

@@ -11,7 +11,7 @@ import { openLab } from '../cluster/lab.ts';
 import { lockHolder } from '../cluster/lock.ts';
 import { takeDown } from '../cluster/teardown.ts';
 import { up } from '../commands/up.ts';
-import { type LabConfig, readConfig } from '../config.ts';
+import { readConfig } from '../config.ts';
 import { LabFailure } from '../failure.ts';
 import { checkAll } from './check.ts';
 import { checkEdit } from './edit.ts';
@@ -32,7 +32,7 @@ const { keep, json } = run(
 );
 
 /** A lab of the demo's own, unless LAB_DIR says where: whatever a demo before has left in it goes first. */
-const config: LabConfig = { ...readConfig(), ...(process.env.LAB_DIR ? {} : { labDir: join(tmpdir(), 'myelin-demo') }) };
+const config = readConfig(join(tmpdir(), 'myelin-demo'));
 const say = (text: string) => process.stderr.write(`demo: ${text}\n`);
 const print = (text: string) => process.stdout.write(`${text}\n`);
 const example = join(config.projectRoot, 'examples', 'bookshop');
@@ -73,12 +73,14 @@ async function tell(): Promise<boolean> {
 async function demo(): Promise<number> {
   const holder = lockHolder(openLab(config).paths);
   if (holder !== undefined) throw new LabFailure(`another demo runs (process ${holder.pid}): wait for its end`);
-  if (!process.env.LAB_DIR) await takeDown(openLab(config));
+  if (!config.isNamed) await takeDown(openLab(config));
   const status = await up({ config, print, say }, [example], 30);
   if (status !== 0) return status;
   return (await tell()) ? 0 : 1;
 }
 
+// A reader that has seen enough (`npm run demo | head`) doesn't keep the lab from being taken down.
+process.stdout.on('error', () => {});
 let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, async () => {
