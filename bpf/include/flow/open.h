@@ -89,16 +89,17 @@ static __always_inline __u32 flow_index_of(const struct flow_visit *visit, const
 	return visit->action.flags & FLOW_GUEST ? flow_second(visit->hash, flow_mask(words)) : flow_home(visit->hash, flow_mask(words));
 }
 
-/* Takes back what was just put, unless somebody has changed it since. `ended` gets it if it has carried packets of others meanwhile. */
-static __always_inline void flow_undo(struct flow_visit *visit, __u64 packet_in_hand, flow_word *key, struct flow_ended *ended, const int words)
+/* Takes back what was just put. False: somebody has changed it since, so the flow is theirs too. `ended` gets it, in case it has carried packets of others meanwhile. */
+static __always_inline bool flow_undo(struct flow_visit *visit, __u64 packet_in_hand, flow_word *key, struct flow_ended *ended, const int words)
 {
 	if (flow_visit_at(flow_index_of(visit, words), FLOW_REMOVE, visit, key, ended, words) != FLOW_REMOVED)
-		return;
+		return false;
 	ended->counter = visit->packet - packet_in_hand;
 	ended->action = visit->action;
 	ended->ingress_origin = visit->ingress_origin;
 	flow_copy_words((flow_word *)(ended + 1), key, words);
 	flow_dismiss_ended(ended, words);
+	return true;
 }
 
 /* One direction may have outlived the other (each has its own time): the new one gets the class of the old. */
@@ -115,6 +116,27 @@ static __always_inline bool flow_is_fresh(int outcome)
 	return outcome == FLOW_PLACED || outcome == FLOW_RENEWED;
 }
 
+static __always_inline bool flow_is_end_of(const struct flow_ended *ended, const flow_word *key, const int words)
+{
+	const flow_word *gone = (const flow_word *)(ended + 1);
+	__u64 difference = ended->action.class == FLOW_EMPTY;
+
+	for (int i = 0; i < words; i++)
+		difference |= gone[i] ^ key[i];
+	return difference == 0;
+}
+
+/* An endpoint at its share replaces young entries of its own; here the reply's took the way of the original's. */
+static __always_inline int flow_give_up(struct flow_work *work, const struct flow_decision *decision, struct flow_ended *ended, const int words)
+{
+	__u64 told = ended->counter;
+
+	if (!flow_undo(&work->reply, flow_packet_in_hand(decision, true), work->reverse, ended, words))
+		return FLOW_STORED;
+	ended->counter += told - flow_packet_in_hand(decision, false);
+	return FLOW_REFUSED;
+}
+
 static __always_inline int flow_open_reply(struct flow_work *work, const struct flow_decision *decision, flow_word *original, bool was_there, struct flow_ended *ended, const int words)
 {
 	int outcome = flow_put_at(&work->reply, work->reverse, ended, words);
@@ -123,9 +145,10 @@ static __always_inline int flow_open_reply(struct flow_work *work, const struct 
 		/* A flow that was there before goes on with one entry. */
 		if (was_there)
 			return FLOW_STORED;
-		flow_undo(&work->original, flow_packet_in_hand(decision, false), original, ended, words);
-		return FLOW_REFUSED;
+		return flow_undo(&work->original, flow_packet_in_hand(decision, false), original, ended, words) ? FLOW_REFUSED : FLOW_STORED;
 	}
+	if (outcome == FLOW_PLACED && flow_is_end_of(ended, original, words))
+		return flow_give_up(work, decision, ended, words);
 	if (work->original.action.class < work->reply.action.class)
 		flow_level(&work->original, &work->reply, original, ended, words);
 	else if (work->reply.action.class < work->original.action.class)

@@ -13,25 +13,28 @@ static __always_inline int flow_visit_at(__u32 index, __u16 tasks, struct flow_v
 	return flow_visit6(visit, (struct flow_key6 *)key, (struct flow_ended6 *)ended);
 }
 
-/* If both buckets have the key, home wins, and gets what the guest had. */
+/* If both buckets have the key, home wins, and gets what the guest had. If somebody has just removed the one at home, the guest goes there itself. */
 static __always_inline void flow_settle_duplicate(struct flow_visit *visit, flow_word *key, struct flow_ended *ended, const int words)
 {
 	__u32 home = flow_home(visit->hash, flow_mask(words));
 	struct flow_work *work = flow_work();
+	int outcome;
 
 	if (!work)
 		return;
 	work->guest.hash = visit->hash;
+	work->guest.now = visit->now;
 	work->guest.version = 0;
 	if (flow_visit_at(flow_second(visit->hash, flow_mask(words)), FLOW_REMOVE, &work->guest, key, ended, words) != FLOW_REMOVED)
 		return;
 	flow_dismiss(home, words);
-	if (flow_visit_at(home, FLOW_LIFT, &work->guest, key, ended, words) != FLOW_ABSENT || ended->action.class != FLOW_EMPTY)
+	work->guest.action.flags &= ~FLOW_GUEST;
+	outcome = flow_visit_at(home, FLOW_LIFT | FLOW_PLACE | FLOW_INTO_EMPTY, &work->guest, key, ended, words);
+	if (outcome != FLOW_NO_WAY || ended->action.class != FLOW_EMPTY)
 		return;
-	/* Somebody has just removed the one at home: this was the end of the flow. */
 	ended->counter = work->guest.packet;
 	ended->action = work->guest.action;
-	ended->action.flags &= ~FLOW_GUEST; /* dismissed already */
+	ended->ingress_origin = work->guest.ingress_origin;
 	flow_copy_words((flow_word *)(ended + 1), key, words);
 }
 

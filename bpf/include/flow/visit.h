@@ -11,6 +11,7 @@ enum flow_task {
 	FLOW_UNLESS_GUESTS = 4, /* but not while some entries of this bucket are elsewhere: ours may be */
 	FLOW_EXPECT_GUEST = 8, /* and if there is no way, count it here: it goes to its second bucket */
 	FLOW_REMOVE = 16,
+	FLOW_INTO_EMPTY = 64, /* FLOW_PLACE takes nothing from anybody */
 	FLOW_LIFT = 32, /* an existing entry gets what `flow_visit` has more: class, flags, counts */
 };
 
@@ -28,7 +29,7 @@ enum flow_outcome {
 
 struct flow_visit {
 	__u64 hash;
-	__u64 packet; /* what to count: packets << FLOW_PACKETS_SHIFT + bytes. After FLOW_REMOVE: what the entry had counted */
+	__u64 packet; /* what to count: packets << FLOW_PACKETS_SHIFT + bytes. After FLOW_REMOVE: what the entry had counted; action and origin are its, too */
 	struct flow_action action; /* in: wanted; out: the entry's */
 	__u32 ingress_origin;
 	__u32 now;
@@ -116,27 +117,16 @@ static __always_inline enum flow_outcome flow_update(struct flow_bucket *bucket,
 	return FLOW_RENEWED;
 }
 
-static __always_inline enum flow_outcome flow_place(struct flow_bucket *bucket, const flow_word *key, struct flow_visit *visit, struct flow_shares *shares, struct flow_ended *ended, const int words)
+/* Fills a way that is empty, or whose entry gives way and has ended. */
+static __always_inline void flow_fill(struct flow_bucket *bucket, __u32 way, const flow_word *key, struct flow_visit *visit, struct flow_ended *ended, const int words)
 {
-	__u16 zone = flow_zone(key, words);
-	struct flow_choice choice = { .now = visit->now, .class = visit->action.class };
-	__u32 to = flow_charged_to(&visit->action, zone), from = FLOW_UNCOUNTED, way;
-	struct flow_state *state;
-	__u64 counter;
+	struct flow_state *state = flow_state(bucket, way, words);
 
-	choice.owner = visit->action.flags & FLOW_TARGET_OWNS ? visit->action.target : zone;
-	choice.used_up = flow_share_is_used_up(shares, to);
-	way = flow_choose(bucket, flow_preferred_way(visit->hash), &choice, words);
-	if (way == FLOW_WAYS)
-		return FLOW_NO_WAY;
-	state = flow_state(bucket, way, words);
-	if (state->action.class != FLOW_EMPTY)
-		from = flow_charged_to(&state->action, flow_zone(flow_state_key(state), words));
-	if (!flow_recharge(shares, from, to))
-		return FLOW_NO_WAY;
 	flow_begin_write(state);
-	counter = __sync_lock_test_and_set(&state->counter, visit->packet);
-	flow_note_end(ended, bucket, way, counter, words);
+	if (state->action.class != FLOW_EMPTY)
+		flow_note_end(ended, bucket, way, __sync_lock_test_and_set(&state->counter, visit->packet), words);
+	else /* a hit that came too late for the last entry may have counted here: kept rather than lost */
+		__sync_fetch_and_add(&state->counter, visit->packet);
 	flow_copy_words(flow_state_key(state), key, words);
 	flow_store_action(state, &visit->action);
 	FLOW_STORE(*flow_ingress_origin(bucket, way, words), visit->ingress_origin);
@@ -144,6 +134,26 @@ static __always_inline enum flow_outcome flow_place(struct flow_bucket *bucket, 
 	flow_set_tag(bucket, way, flow_tag(visit->hash), words);
 	flow_end_write(state);
 	visit->version = state->version;
+}
+
+static __always_inline enum flow_outcome flow_place(struct flow_bucket *bucket, const flow_word *key, struct flow_visit *visit, struct flow_shares *shares, struct flow_ended *ended, const int words)
+{
+	__u16 zone = flow_zone(key, words);
+	struct flow_choice choice = { .now = visit->now, .class = visit->action.class };
+	__u32 to = flow_charged_to(&visit->action, zone), way;
+	struct flow_state *state;
+
+	choice.owner = visit->action.flags & FLOW_TARGET_OWNS ? visit->action.target : zone;
+	choice.used_up = flow_share_is_used_up(shares, to);
+	way = flow_choose(bucket, flow_preferred_way(visit->hash), &choice, words);
+	if (way == FLOW_WAYS)
+		return FLOW_NO_WAY;
+	state = flow_state(bucket, way, words);
+	if (visit->tasks & FLOW_INTO_EMPTY && state->action.class != FLOW_EMPTY)
+		return FLOW_NO_WAY;
+	if (!flow_recharge(shares, flow_charged_to(&state->action, flow_zone(flow_state_key(state), words)), to))
+		return FLOW_NO_WAY;
+	flow_fill(bucket, way, key, visit, ended, words);
 	return FLOW_PLACED;
 }
 
@@ -154,7 +164,8 @@ static __always_inline enum flow_outcome flow_lift(struct flow_bucket *bucket, _
 	__u32 from = flow_charged_to(&state->action, zone);
 	struct flow_action action = state->action;
 
-	if (action.class < visit->action.class)
+	/* It may have been denied or closed meanwhile: then it stays so. */
+	if (action.class >= FLOW_HALF_OPEN && action.class < visit->action.class)
 		action.class = visit->action.class;
 	if (!flow_recharge(shares, from, flow_charged_to(&action, zone)))
 		action.class = state->action.class;
@@ -176,6 +187,7 @@ static __always_inline enum flow_outcome flow_visit_entry(struct flow_bucket *bu
 		return flow_lift(bucket, way, visit, shares, words);
 	if (visit->tasks & FLOW_REMOVE && (!visit->version || visit->version == state->version)) {
 		visit->action = state->action;
+		visit->ingress_origin = *flow_ingress_origin(bucket, way, words);
 		visit->packet = flow_clear(bucket, way, shares, words);
 		return FLOW_REMOVED;
 	}

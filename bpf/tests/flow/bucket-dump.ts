@@ -23,6 +23,8 @@ export interface DumpedBucket {
   readonly guests: number;
   readonly layout: number;
   readonly entries: readonly DumpedEntry[];
+  /** The other ways. They may hold counts: of hits that came too late for the entry. */
+  readonly empty: readonly DumpedEntry[];
 }
 
 const codecs = { 4: flowBucket4Codec, 6: flowBucket6Codec } as const;
@@ -51,8 +53,13 @@ function readBucket(index: number, value: Buffer, family: Family): DumpedBucket 
     index,
     guests: bucket.guests,
     layout: bucket.layout,
-    entries: entries.filter(({ tag, action }) => tag !== 0 || action.class !== flowClass.FLOW_EMPTY),
+    entries: entries.filter(isUsed),
+    empty: entries.filter((entry) => !isUsed(entry)),
   };
+}
+
+function isUsed({ tag, action }: DumpedEntry): boolean {
+  return tag !== 0 || action.class !== flowClass.FLOW_EMPTY;
 }
 
 function readEntry({ state, key }: FlowEntry4 | FlowEntry6, way: number, keyBytes: Buffer, bucket: Buffer): DumpedEntry {
