@@ -18,7 +18,7 @@ const event: fc.Arbitrary<CompilerEvent> = fc.oneof(
 describe('the compiler', () => {
   it('depends on its input alone: after any walk it answers as one built from nothing, and names all whose policy has changed', () => {
     fc.assert(
-      fc.property(fc.array(event, { maxLength: 30 }), (events) => {
+      fc.property(fc.array(event, { maxLength: 30, size: 'max' }), (events) => {
         const compiler = new PolicyCompiler();
         const identities = new Map<number, readonly string[]>();
         const policies = new Map<string, Policy>();

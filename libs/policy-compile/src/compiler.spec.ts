@@ -36,6 +36,26 @@ describe('the policy compiler', () => {
     expect([...compiler.apply({ kind: 'policy-delete', reference: webFromApi.reference })]).toEqual([300]);
   });
 
+  it('touches the subjects of egress rules about everyone who bears a port name, when one comes or goes', () => {
+    const compiler = new PolicyCompiler();
+    const toHttp: Policy = {
+      ...webFromApi,
+      specs: [
+        {
+          ...webFromApi.specs[0]!,
+          rules: [{ section: 'egress', ruleIndex: 0, peers: [{ kind: 'any' }], ports: [{ protocol: 'TCP', portName: 'http' }] }],
+        },
+      ],
+    };
+    compiler.apply({ kind: 'identity-put', identity: 300, labels: ['k8s:app=web'] });
+    compiler.apply({ kind: 'policy-put', policy: toHttp });
+    const bearer = { kind: 'identity-put', identity: 301, labels: ['k8s:app=db', 'named-port:http=8080/TCP'] } as const;
+    expect([...compiler.apply(bearer)].sort()).toEqual([300, 301]);
+    expect(compiler.compiled(300)?.egress.entries).toMatchObject([{ peer: { identity: 301 }, ports: { first: 8080, last: 8080 } }]);
+    expect([...compiler.apply({ kind: 'identity-delete', identity: 301 })].sort()).toEqual([300, 301]);
+    expect(compiler.compiled(300)?.egress.entries).toEqual([]);
+  });
+
   it('keeps what an event doesn’t touch: the same policy is the same object', () => {
     const compiler = new PolicyCompiler();
     compiler.apply({ kind: 'identity-put', identity: 300, labels: ['k8s:app=web'] });
