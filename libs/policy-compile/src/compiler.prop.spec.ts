@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { compilePolicies } from './compile.ts';
 import { type CompilerEvent, PolicyCompiler } from './compiler.ts';
 
-const numRuns = process.env.MYELIN_NIGHTLY ? 5000 : 150;
+const numRuns = process.env.MYELIN_NIGHTLY ? 5000 : 60;
 
 const identity = fc.constantFrom(...identityNumbers);
 const event: fc.Arbitrary<CompilerEvent> = fc.oneof(
