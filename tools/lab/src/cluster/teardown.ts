@@ -22,7 +22,7 @@ export async function takeDown(lab: Lab): Promise<void> {
 }
 
 async function stopLockHolder({ paths }: Lab): Promise<void> {
-  const holder = lockHolder(paths);
+  const holder = lockHolder(paths.lock);
   if (holder === undefined || holder.pid === process.pid) return;
   signal(holder, 'SIGTERM');
   for (const started = performance.now(); isAlive(holder) && performance.now() - started < 2000; ) await delay(10);

@@ -10,7 +10,7 @@ import type { CommandContext } from './command-context.ts';
 /** `agent kill|start <node>`: ends a node's agent by SIGKILL, or starts it again and waits until it has adopted what it finds. */
 export function agent({ config, say }: CommandContext, action: 'kill' | 'start', name: string, timeoutSeconds: number): Promise<number> {
   const paths = runningLab(config).paths;
-  return withLock(paths, `agent ${action}`, timeoutSeconds * 1000, async () => {
+  return withLock(paths.lock, `agent ${action}`, timeoutSeconds * 1000, async () => {
     const lab = runningLab(config);
     const node = lab.state.nodes.find((each) => each.name === name);
     if (node === undefined)

@@ -13,7 +13,7 @@ const lockWaitMs = 30_000;
 /** `apply -f <file|dir>`: checks everything, then adds or changes these objects. Returns when that is enforced. */
 export function apply({ config, say }: CommandContext, files: readonly string[], timeoutSeconds: number): Promise<number> {
   const paths = runningLab(config).paths;
-  return withLock(paths, 'apply', lockWaitMs, async () => {
+  return withLock(paths.lock, 'apply', lockWaitMs, async () => {
     const lab = runningLab(config);
     const objects = readInput(files, lab.state, say);
     using clients = new LabClients(paths);
@@ -30,7 +30,7 @@ export function apply({ config, say }: CommandContext, files: readonly string[],
 /** `delete -f <file|dir>`: takes these objects away. Returns when that is enforced. */
 export function remove({ config, say }: CommandContext, files: readonly string[], timeoutSeconds: number): Promise<number> {
   const paths = runningLab(config).paths;
-  return withLock(paths, 'delete', lockWaitMs, async () => {
+  return withLock(paths.lock, 'delete', lockWaitMs, async () => {
     const lab = runningLab(config);
     const objects = readInput(files, null, say);
     using clients = new LabClients(paths);

@@ -32,7 +32,7 @@ export async function up({ config, say }: CommandContext, files: readonly string
   const objects = readInput(files, lab.state, say);
   checkMachine(config);
   checkSockets(lab, objects);
-  return withLock(lab.paths, 'up', 0, async () => {
+  return withLock(lab.paths.lock, 'up', 0, async () => {
     if (exists(lab)) {
       const hint = lab.state.complete ? 'use "apply" to add to it, or "down" to end it' : 'an interrupted one; "down" removes it';
       throw new LabFailure(`there is a lab in ${config.labDir} already: ${hint}`);

@@ -26,6 +26,8 @@ const limitMs = 100;
 const from = 'shop/storefront';
 const to = 'shop/catalog';
 const port = 9090;
+/** Replies that show that a connection is open. */
+const enoughReplies = 20;
 const expectedBy = 'NetworkPolicy shop/default-deny, NetworkPolicy shop/read-catalog';
 
 /** A connection that is asked every 10 ms, and when its replies came. */
@@ -41,7 +43,7 @@ export async function checkEdit(lab: Lab, file: string, clients: LabClients, eve
   try {
     for (
       const started = performance.now();
-      conversations.some(({ replies }) => replies.length < 20) && performance.now() - started < 2000;
+      conversations.some(({ replies }) => replies.length < enoughReplies) && performance.now() - started < 2000;
     )
       await delay(10);
     const before = conversations.map(({ replies }) => replies.length);
@@ -73,27 +75,26 @@ function converse(lab: Lab, family: 4 | 6): Conversation {
   return { family, replies, stop };
 }
 
-async function judge(
-  lab: Lab,
-  { family, replies }: Conversation,
-  { before, applied, stored }: { readonly before: number; readonly applied: number; readonly stored: number },
-  events: EventLog,
-): Promise<CutCheck> {
+/** Moments of an edit; `before`: replies that had come until then. */
+interface Moments {
+  readonly before: number;
+  readonly applied: number;
+  readonly stored: number;
+}
+
+async function judge(lab: Lab, { family, replies }: Conversation, moments: Moments, events: EventLog): Promise<CutCheck> {
   const last = replies.at(-1);
-  const cutAfterMs = Math.max(0, (last?.at ?? stored) - stored);
+  const cutAfterMs = Math.max(0, (last?.at ?? 0) - moments.stored);
   const event = await findDrop(lab, { from, to, port, protocol: 'TCP', family }, last?.result.sourcePort ?? 0, events);
-  const by = event === undefined ? '' : deniedBy(event).join(', ');
-  const difference =
-    before < 20
-      ? 'the connection could not be opened'
-      : last!.at < applied - limitMs
-        ? 'the connection ended before the edit'
-        : cutAfterMs > limitMs
-          ? `replies came for ${cutAfterMs.toFixed(0)} ms after the policy was stored; expected at most ${limitMs}`
-          : event === undefined
-            ? 'no event reported the cut'
-            : by === expectedBy
-              ? null
-              : `expected a denial by ${expectedBy}, it was by ${by}`;
-  return { family, replies: before, cutAfterMs, event, difference };
+  const difference = compare(last?.at ?? 0, moments, cutAfterMs, event);
+  return { family, replies: moments.before, cutAfterMs, event, difference };
+}
+
+function compare(lastReply: number, { before, applied }: Moments, cutAfterMs: number, event: Flow | undefined): string | null {
+  if (before < enoughReplies) return 'the connection could not be opened';
+  if (lastReply < applied - limitMs) return 'the connection ended before the edit';
+  if (cutAfterMs > limitMs) return `replies came for ${cutAfterMs.toFixed(0)} ms after the policy was stored; expected at most ${limitMs}`;
+  if (event === undefined) return 'no event reported the cut';
+  const by = deniedBy(event).join(', ');
+  return by === expectedBy ? null : `expected a denial by ${expectedBy}, it was by ${by}`;
 }

@@ -8,7 +8,7 @@ import { option } from '@optique/core/primitives';
 import { run } from '@optique/run';
 import { LabClients } from '../cluster/clients.ts';
 import { openLab } from '../cluster/lab.ts';
-import { lockHolder } from '../cluster/lock.ts';
+import { withLock } from '../cluster/lock.ts';
 import { takeDown } from '../cluster/teardown.ts';
 import { up } from '../commands/up.ts';
 import { readConfig } from '../config.ts';
@@ -71,8 +71,6 @@ async function tell(): Promise<boolean> {
 }
 
 async function demo(): Promise<number> {
-  const holder = lockHolder(openLab(config).paths);
-  if (holder !== undefined) throw new LabFailure(`another demo runs (process ${holder.pid}): wait for its end`);
   if (!config.isNamed) await takeDown(openLab(config));
   const status = await up({ config, print, say }, [example], 30);
   if (status !== 0) return status;
@@ -91,10 +89,18 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 try {
-  process.exitCode = await demo();
-  if (keep) print(thingsToTry(`LAB_DIR=${config.labDir} `, openLab(config).state.nodes[0]!.name));
-  else await takeDown(openLab(config));
+  // Two demos would take each other's lab down.
+  process.exitCode = await withLock(`${config.labDir}.demo-lock`, 'demo', 0, async () => {
+    try {
+      const status = await demo();
+      if (keep) print(thingsToTry(`LAB_DIR=${config.labDir} `, openLab(config).state.nodes[0]!.name));
+      return status;
+    } finally {
+      if (!keep) await takeDown(openLab(config));
+    }
+  });
 } catch (error) {
+  // What breaks now breaks because the lab is being taken down.
   if (interrupted) await new Promise(() => {});
   if (!(error instanceof LabFailure)) throw error;
   say(error.message);
