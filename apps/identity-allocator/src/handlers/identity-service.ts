@@ -119,11 +119,15 @@ function reservedIdentity(name: ReservedName): Identity {
 
 async function* watch(feed: IdentityFeed, signal: AbortSignal): AsyncGenerator<WatchResponse> {
   const watcher = feed.watch();
+  let wake = () => {};
+  const onNews = () => wake();
+  watcher.onNews = onNews;
+  signal.addEventListener('abort', onNews, { once: true });
   try {
     while (!signal.aborted) {
+      // Before looking, so that news in between is not slept over.
       const news = new Promise<void>((resolve) => {
-        watcher.onNews = resolve;
-        signal.addEventListener('abort', () => resolve(), { once: true });
+        wake = resolve;
       });
       const messages = watcher.take();
       yield* messages;
