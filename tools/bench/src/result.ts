@@ -6,8 +6,13 @@ import { isLoaded, type Spread } from './statistics.ts';
 export interface Measurement {
   /** In the unit that the yardstick itself has: ns for Y, ms for J. */
   readonly yardsticks: Readonly<Record<string, Spread>>;
+  /** Share of the machine's CPUs that other processes took meanwhile: 0 … 1. */
+  readonly otherLoad: number;
   readonly measured: readonly Measured[];
 }
+
+/** Where nothing of what was asked for is built. */
+export const nothing: Measurement = { yardsticks: {}, otherLoad: 0, measured: [] };
 
 /** One name's samples, in absolute terms: ns, bytes …; `evidence` says by which counters the path is known to be the one meant. */
 export type Measured =
@@ -24,7 +29,7 @@ export interface Result {
   readonly best?: number;
   readonly raw?: Readonly<Record<string, number>>;
   readonly bar: Omit<Bar, 'unit'> | null;
-  /** Against `bar.now`; null: nothing is asked, or nothing was measured. */
+  /** Against `bar.now`; null: nothing is asked, or it is not built. False, too, where it could not be measured. */
   readonly ok: boolean | null;
   /** Against `bar.max` or `bar.min`. */
   readonly final: boolean | null;
@@ -36,46 +41,60 @@ export interface Result {
 export interface Report {
   readonly suite: string;
   readonly yardsticks: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** `best`: the machine was visibly loaded. */
+  /** Against which of its two values each bar is held. `best`: the machine was visibly loaded. */
   readonly judgedBy: 'median' | 'best';
+  /** Share of the machine's CPUs that other processes took meanwhile: 0 … 1. */
+  readonly otherLoad: number;
   readonly results: readonly Result[];
 }
 
 /** Units that are multiples of a yardstick, with the unit of its samples. */
 const yardstickUnits: Readonly<Record<string, string>> = { Y: 'Ns', J: 'Ms' };
 
-/** Compares what was measured with the bars. `reasons` tells of each name without a measurement why; names beyond the bars come last. */
+/** Which names are listed, and why those without a measurement have none. */
+export interface ReportOptions {
+  /** Names that were asked for; null: all. */
+  readonly only: readonly string[] | null;
+  readonly reasonOf: (name: string) => string;
+}
+
+/** Compares what was measured with the bars; names beyond the bars come last. */
 export function report(
   suite: string,
   bars: Readonly<Record<string, Bar>>,
-  { yardsticks, measured }: Measurement,
-  reasonOf: (name: string) => string,
+  { yardsticks, otherLoad, measured }: Measurement,
+  { only, reasonOf }: ReportOptions,
 ): Report {
   const byName = new Map(measured.map((one) => [one.name, one]));
   const names = [...Object.keys(bars), ...measured.map(({ name }) => name).filter((name) => !(name in bars))];
-  const judgedBy = Object.values(yardsticks).some(isLoaded) ? 'best' : 'median';
-  return {
-    suite,
-    yardsticks: Object.fromEntries(Object.entries(yardsticks).map(([letter, spread]) => [letter, named(spread, yardstickUnits[letter]!)])),
-    judgedBy,
-    results: names.map((name) =>
-      resultOf(name, bars[name] ?? null, byName.get(name) ?? { name, reason: reasonOf(name) }, yardsticks, judgedBy),
-    ),
-  };
+  const judgedBy = isLoaded(otherLoad, Object.values(yardsticks)) ? 'best' : 'median';
+  const results = names
+    .filter((name) => only === null || only.includes(name))
+    .map((name) => {
+      const one = byName.get(name);
+      const common = { name, unit: bars[name]?.unit ?? 'Y', bar: bars[name] === undefined ? null : limitsOf(bars[name]) };
+      if (one === undefined) return { ...common, value: null, ok: null, final: null, reason: reasonOf(name) };
+      if ('reason' in one) return { ...common, value: null, ok: false, final: false, reason: one.reason };
+      return { ...common, ...judge(one, bars[name] ?? null, yardsticks[common.unit], judgedBy) };
+    });
+  const units = Object.entries(yardsticks).map(([letter, spread]) => [letter, named(spread, yardstickUnits[letter]!)]);
+  return { suite, yardsticks: Object.fromEntries(units), judgedBy, otherLoad: rounded(otherLoad), results };
 }
 
-function resultOf(name: string, bar: Bar | null, measured: Measured, yardsticks: Measurement['yardsticks'], by: 'median' | 'best'): Result {
-  const { unit, ...limits } = bar ?? { unit: 'Y' };
-  const common = { name, unit, bar: bar === null ? null : limits };
-  if ('reason' in measured) return { ...common, value: null, ok: null, final: null, reason: measured.reason };
-  const { raw, evidence } = measured;
-  const yardstick = yardsticks[unit];
+function limitsOf({ unit: _unit, ...limits }: Bar): Omit<Bar, 'unit'> {
+  return limits;
+}
+
+type Proven = Extract<Measured, { readonly raw: Spread }>;
+type Judged = Pick<Result, 'value' | 'best' | 'raw' | 'ok' | 'final' | 'evidence'>;
+
+/** `yardstick` is undefined where the unit is an absolute one. */
+function judge({ raw, evidence }: Proven, bar: Bar | null, yardstick: Spread | undefined, by: 'median' | 'best'): Judged {
   const values = yardstick === undefined ? raw : { median: raw.median / yardstick.median, best: raw.best / yardstick.best };
   return {
-    ...common,
     value: rounded(values.median),
     best: rounded(values.best),
-    raw: named(raw, yardstickUnits[unit] ?? ''),
+    raw: named(raw, yardstickUnits[bar?.unit ?? 'Y'] ?? ''),
     ok: bar === null ? null : holdsNow(bar, values[by]),
     final: bar === null ? null : holdsFinally(bar, values[by]),
     evidence,

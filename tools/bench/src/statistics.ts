@@ -24,10 +24,10 @@ export function spreadOfDifference(samples: readonly Sample[]): Spread {
   return { median: whole.median - rest.median, best: whole.best - rest.best };
 }
 
-/** How far the yardstick's median may be from its best on a machine that has nothing else to do. */
-const quietRatio = 1.1;
+/** How far a yardstick's median may be from its best, and how much of the machine others may use, where it counts as quiet. */
+const quiet = { ratio: 1.1, otherLoad: 0.1 } as const;
 
-/** Whether others disturbed the rounds so much that bars are held against the best one (yardstick/../README: "visibly loaded"). */
-export function isLoaded(yardstick: Spread): boolean {
-  return yardstick.median > yardstick.best * quietRatio;
+/** Whether the machine was visibly loaded: bars are held against the best round then. */
+export function isLoaded(otherLoad: number, yardsticks: readonly Spread[]): boolean {
+  return otherLoad > quiet.otherLoad || yardsticks.some(({ median, best }) => median > best * quiet.ratio);
 }

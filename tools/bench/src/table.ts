@@ -5,7 +5,7 @@ import type { Report, Result } from './result.ts';
 const plain = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
 /** The report for people: a table, then what the words in it mean. */
-export function formatReport({ suite, yardsticks, judgedBy, results }: Report): string {
+export function formatReport({ suite, yardsticks, judgedBy, otherLoad, results }: Report): string {
   const table = new Table({
     head: ['result', 'value', 'best', 'absolute', 'now', 'end', 'evidence'],
     style: { head: ['bold'], compact: true },
@@ -15,7 +15,8 @@ export function formatReport({ suite, yardsticks, judgedBy, results }: Report): 
   });
   for (const result of results) table.push(row(result));
   const units = Object.entries(yardsticks).map(([letter, values]) => `1 ${letter} = ${Object.entries(values).map(figure).join(', ')}`);
-  const judged = judgedBy === 'best' ? 'the machine is loaded: bars are held against the best round' : 'bars are held against the median';
+  const others = `others used ${Math.round(otherLoad * 100)} % of the machine`;
+  const judged = judgedBy === 'best' ? `${others}: bars are held against the best round` : 'bars are held against the median';
   return [table.toString(), `suite ${suite}; ${[...units, judged].join('; ')}`].join('\n');
 }
 

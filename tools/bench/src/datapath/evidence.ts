@@ -15,8 +15,14 @@ export type CounterName =
 /** How much of each. */
 export type Counts = ReadonlyMap<CounterName, bigint>;
 
-/** How often each counter has to move for one packet; others not at all. `seldom`: for fewer than one packet in a hundred. */
+/**
+ * How often each counter has to move for one packet; others not at all. `seldom`: for fewer than one packet in a hundred. One packet in ten thousand may be an exception: the kernel's sweep of
+ * the flow table sends events of its own meanwhile, and an entry that it is just changing is looked up again.
+ */
 export type Expected = Readonly<Partial<Record<CounterName, number | 'seldom'>>>;
+
+/** One packet of so many may go another way. */
+const exceptions = 10_000n;
 
 /** Flattens the node's counters; zeros are left out. */
 export function countsOf(counters: Counters): Counts {
@@ -59,10 +65,17 @@ export class Evidence {
     return [...names].flatMap((name) => {
       const expected = this.#expected[name] ?? 0;
       const moved = this.#moved.get(name) ?? 0n;
-      const holds = expected === 'seldom' ? moved * 100n < this.#packets : moved === BigInt(expected) * this.#packets;
       const wanted = expected === 'seldom' ? 'fewer than one in a hundred' : `${BigInt(expected) * this.#packets}`;
-      return holds && this.#packets > 0n ? [] : [`${name}: ${moved} for ${this.#packets} packets, expected ${wanted}`];
+      return this.#packets > 0n && this.#holds(expected, moved)
+        ? []
+        : [`${name}: ${moved} for ${this.#packets} packets, expected ${wanted}`];
     });
+  }
+
+  #holds(expected: number | 'seldom', moved: bigint): boolean {
+    if (expected === 'seldom') return moved * 100n < this.#packets;
+    const difference = moved - BigInt(expected) * this.#packets;
+    return (difference < 0n ? -difference : difference) * exceptions <= this.#packets;
   }
 
   /** `1 flow hits, 1 forwarded …, for each of 4100000 packets`. */

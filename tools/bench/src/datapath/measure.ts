@@ -4,66 +4,88 @@
  */
 import { availableParallelism } from 'node:os';
 import { mountBpfFileSystem } from '@myelin/bpf-native';
+import { findObjects } from '@myelin/datapath';
 import type { Measured, Measurement } from '../result.ts';
 import { type Sample, spreadOfDifference } from '../statistics.ts';
 import { connectMany } from './connections.ts';
 import { makeInterfaces } from './interfaces.ts';
 import { BenchNode } from './node.ts';
+import { OtherLoad } from './other-load.ts';
 import { Path } from './path.ts';
-import { connectionsOfClient, type NodeShape, type PathPlan, pathPlans, type Sizes } from './paths.ts';
+import { type NodeShape, type PathPlan, pathPlans, type Sizes } from './paths.ts';
 import type { MeasureOptions } from './run.ts';
 import { clientCount, makeWorkload } from './workload.ts';
 import { Yardstick } from './yardstick.ts';
 
 const bpffs = '/sys/fs/bpf';
-const sizes: Sizes = { packets: 65536, events: 16384 };
+const packetsOfRound = { packets: 65536, events: 16384 } as const;
 /** The last CPU: interrupts and the main thread are more often on the first. */
 const cpu = availableParallelism() - 1;
 
+const roundsOfProgress = 10;
+
 const say = (text: string) => process.stderr.write(`bench: ${text}\n`);
 
-/** A result's path, or why there is none. */
-type Prepared = { readonly name: string; readonly samples: Sample[] } & ({ readonly path: Path } | { readonly reason: string });
+/** A result in the making: its path and samples so far, or why it can't be measured. */
+interface Pending {
+  readonly name: string;
+  path: Path | null;
+  readonly samples: Sample[];
+  failure: string;
+}
 
-async function measure({ only, rounds, objectFiles }: MeasureOptions): Promise<Measurement> {
+async function measure({ only, rounds, connectionsOfClient }: MeasureOptions): Promise<Measurement> {
   const plans = pathPlans.filter(({ name }) => only === null || only.includes(name));
   mountBpfFileSystem(bpffs);
   const yardstick = await Yardstick.load();
-  const prepared = await preparePaths(plans, objectFiles);
-  say(`measuring ${plans.length} paths in ${rounds} rounds`);
+  const results = await preparePaths(plans, { ...packetsOfRound, connectionsOfClient });
   const yardsticks: Sample[] = [];
+  const load = new OtherLoad();
   for (let round = 0; round < rounds; round++) {
-    yardsticks.push(await yardstick.measure(sizes.packets, cpu));
-    for (const one of prepared) if ('path' in one) one.samples.push(await one.path.measure(cpu));
+    if (round % roundsOfProgress === 0) say(`${plans.length} paths, round ${round + 1} of ${rounds}`);
+    yardsticks.push(await yardstick.measure(packetsOfRound.packets, cpu));
+    for (const result of results)
+      await attempt(result, async ({ path, samples }) => path !== null && samples.push(await path.measure(cpu)));
   }
-  return { yardsticks: { Y: spreadOfDifference(yardsticks) }, measured: prepared.map(measuredOf) };
+  return { yardsticks: { Y: spreadOfDifference(yardsticks) }, otherLoad: load.share(), measured: results.map(measuredOf) };
 }
 
 /** Nodes by shape, one after the other, each with all its paths. */
-async function preparePaths(plans: readonly PathPlan[], objectFiles: readonly string[]): Promise<readonly Prepared[]> {
-  const workload = makeWorkload();
+async function preparePaths(plans: readonly PathPlan[], sizes: Sizes): Promise<readonly Pending[]> {
+  const [objectFiles, workload] = [findObjects(), makeWorkload()];
   const interfaces = makeInterfaces(clientCount + 1);
-  const prepared: Prepared[] = [];
+  const results: Pending[] = [];
   for (const [number, shape] of [...new Set(plans.map((plan) => plan.shape))].entries()) {
     const { flowBuckets, busyClients = 0 }: NodeShape = shape;
     const node = await BenchNode.open({ bpffs: `${bpffs}/node${number}`, objectFiles, workload, interfaces, flowBuckets });
     if (busyClients > 0) {
-      say(`opening ${busyClients * connectionsOfClient} connections`);
-      await connectMany(node, node.clients.slice(0, busyClients), connectionsOfClient);
+      say(`opening ${busyClients * sizes.connectionsOfClient} connections`);
+      await connectMany(node, node.clients.slice(0, busyClients), sizes.connectionsOfClient);
     }
     for (const { name, make } of plans.filter((plan) => plan.shape === shape)) {
-      prepared.push({ name, samples: [], path: new Path({ name, node, ...(await make(node, sizes)) }) });
+      const result: Pending = { name, path: null, samples: [], failure: '' };
+      await attempt(result, async () => (result.path = new Path({ node, ...(await make(node, sizes)) })));
+      results.push(result);
     }
   }
-  return prepared;
+  return results;
 }
 
-function measuredOf({ name, samples, ...outcome }: Prepared): Measured {
-  if ('reason' in outcome) return { name, reason: outcome.reason };
-  const { evidence } = outcome.path;
-  const contradictions = evidence.contradictions();
+/** A path that fails is given up; the others go on. */
+async function attempt(result: Pending, action: (result: Pending) => Promise<unknown>): Promise<void> {
+  try {
+    await action(result);
+  } catch (error) {
+    result.path = null;
+    result.failure = `failed: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+function measuredOf({ name, path, samples, failure }: Pending): Measured {
+  if (path === null) return { name, reason: failure };
+  const contradictions = path.evidence.contradictions();
   if (contradictions.length > 0) return { name, reason: `packets went another way than meant: ${contradictions.join('; ')}` };
-  return { name, raw: spreadOfDifference(samples), evidence: `${evidence}` };
+  return { name, raw: spreadOfDifference(samples), evidence: `${path.evidence}` };
 }
 
 process.stdout.write(JSON.stringify(await measure(JSON.parse(process.argv[2]!))));

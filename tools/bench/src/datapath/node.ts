@@ -1,11 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { address, prefix } from '@myelin/address';
 import { BpfMap, BpfProgram, RingBuffer, tcxPrograms } from '@myelin/bpf-native';
-import { Datapath } from '@myelin/datapath';
+import { Datapath, kernelPolicy, kernelPrefixes } from '@myelin/datapath';
 import { Localizer } from '@myelin/policy-localize';
 import { type Counts, countsOf } from './evidence.ts';
 import type { PodInterface } from './interfaces.ts';
-import { kernelPolicy, kernelPrefixes } from './kernel-policy.ts';
 import { clusterRanges, type Workload, type WorkloadPod } from './workload.ts';
 
 /** A pod of the measured node. */

@@ -5,7 +5,6 @@ import type { Wrapper } from './wrapper.ts';
 
 /** One measured way through the programs. */
 export interface PathOptions {
-  readonly name: string;
   readonly node: BenchNode;
   readonly wrapper: Wrapper;
   /** Who sends, one after the other, and what. */
@@ -25,12 +24,10 @@ export interface PathOptions {
 
 /** Measures one path, a round at a time, and keeps account of what the node's counters say about it. */
 export class Path {
-  readonly name: string;
   readonly evidence: Evidence;
   readonly #options: PathOptions;
 
   constructor(options: PathOptions) {
-    this.name = options.name;
     this.evidence = new Evidence(options.expected);
     this.#options = options;
   }

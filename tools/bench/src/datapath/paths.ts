@@ -11,7 +11,7 @@ import { Wrapper, type WrapperProgram } from './wrapper.ts';
 export interface NodeShape {
   /** Buckets of `flows_v4`; absent: the default. */
   readonly flowBuckets?: number;
-  /** Clients that have 65,536 established connections each, as many as an endpoint's share of the table holds. */
+  /** Clients that have many established connections each. */
   readonly busyClients?: number;
 }
 
@@ -21,15 +21,18 @@ export interface Sizes {
   readonly packets: number;
   /** Packets of a path that sends an event with each. They have to find room in the ring buffer. */
   readonly events: number;
+  /** Established connections of each busy client. */
+  readonly connectionsOfClient: number;
 }
 
 /** A result of the suite, and how to set it up on a node of its shape. */
 export interface PathPlan {
   readonly name: string;
   readonly shape: NodeShape;
-  readonly make: (node: BenchNode, sizes: Sizes) => Promise<Omit<PathOptions, 'name' | 'node'>>;
+  readonly make: (node: BenchNode, sizes: Sizes) => Promise<Omit<PathOptions, 'node'>>;
 }
 
+/** Of each busy client, for results that are held against bars: as many as an endpoint's share of the table holds. */
 export const connectionsOfClient = 65536;
 
 const plain: NodeShape = {};
@@ -43,8 +46,8 @@ export const pathPlans: readonly PathPlan[] = [
   { name: 'established-pod-to-pod-ipv6-hot', shape: plain, make: oneConnection(6) },
   { name: 'established-pod-to-pod-ipv4-1024-of-256k', shape: quarterMillion, make: connectionsInTurn(1024) },
   { name: 'established-pod-to-pod-ipv4-64k-of-1m', shape: million, make: connectionsInTurn(connectionsOfClient) },
-  { name: 'deny-undecided', shape: plain, make: firstDenial('ingress') },
-  { name: 'deny-undecided-at-egress', shape: plain, make: firstDenial('egress') },
+  { name: 'deny-undecided', shape: plain, make: firstDenial('egress') },
+  { name: 'deny-undecided-at-ingress', shape: plain, make: firstDenial('ingress') },
   { name: 'deny-repeated', shape: plain, make: repeatedDenial },
   { name: 'new-flow-same-tuple', shape: plain, make: newConnection('decisions remembered') },
   { name: 'new-flow-same-tuple-undecided', shape: plain, make: newConnection('decisions made') },
@@ -81,9 +84,9 @@ function oneConnection(family: 4 | 6): PathPlan['make'] {
 
 /** So many of a busy client's connections, a packet of each in turn. */
 function connectionsInTurn(active: number): PathPlan['make'] {
-  return async (node, { packets }) => {
+  return async (node, { packets, connectionsOfClient: connections }) => {
     const wrapper = await Wrapper.load('varied_packets', node);
-    wrapper.set({ last_flow: active - 1, first_port: firstPort });
+    wrapper.set({ last_flow: Math.min(active, connections) - 1, first_port: firstPort });
     return {
       wrapper,
       senders: [node.clients[0]!],

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Measurement } from '../result.ts';
 
-/** What is measured, how often, and of which objects. */
+/** What is measured, and how often. */
 export interface MeasureOptions {
   /** Names of results; null: all. */
   readonly only: readonly string[] | null;
   readonly rounds: number;
-  /** Compiled BPF objects of the datapath. */
-  readonly objectFiles: readonly string[];
+  /** Established connections of each busy client, a power of two: 65,536 where results are to be held against bars. */
+  readonly connectionsOfClient: number;
 }
 
 /** Measures in a process of its own, in namespaces of its own. Throws where it fails; what it had to say about that is on stderr by then. */

@@ -1,0 +1,1 @@
+export { checkYardstickCopy } from './yardstick-copy.ts';
