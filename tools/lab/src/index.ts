@@ -1,2 +1,12 @@
+export { LabClients } from './cluster/clients.ts';
+export { createPlace } from './cluster/fabric.ts';
+export { type Lab, openLab, runningLab, setupPlace, whereIs } from './cluster/lab.ts';
+export { knownPlaces } from './cluster/places.ts';
+export { takeDown } from './cluster/teardown.ts';
+export { type OpenTalk, openTalk, sendProbes, startWorkload, type WorkloadResult } from './cluster/workload.ts';
+export type { LabStatus } from './commands/status.ts';
 export { type LabConfig, readConfig } from './config.ts';
-export { LabFailure } from './failure.ts';
+export { type DropQuery, EventLog } from './demo/event-log.ts';
+export { deniedAt, deniedBy } from './demo/flow-text.ts';
+export { cgroupRoot, netnsPrefix, type Place } from './plan/names.ts';
+export type { ProbeOutcome, ProbeRequest } from './plan/probes.ts';

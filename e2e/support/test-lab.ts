@@ -1,0 +1,182 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  knownPlaces,
+  type Lab,
+  type LabConfig,
+  type LabStatus,
+  openTalk,
+  type ProbeOutcome,
+  type ProbeRequest,
+  readConfig,
+  runningLab,
+  type WorkloadResult,
+} from '@myelin/tool-lab';
+import type { Manifest } from './manifests.ts';
+
+const { projectRoot, path } = readConfig();
+const program = join(projectRoot, 'tools', 'lab', 'src', 'main.ts');
+
+/** How a command ended, and what it said. */
+export interface CommandResult {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A lab in a temporary directory, steered by its commands as people steer it. */
+export class TestLab implements AsyncDisposable {
+  readonly folder = mkdtempSync(join(tmpdir(), 'e2e-'));
+  readonly config: LabConfig = { projectRoot, labDir: join(this.folder, 'lab'), isNamed: true, path };
+  #files = 0;
+
+  /** Starts a lab with these manifests. Throws what `up` said when it fails. */
+  static async up(...manifests: readonly Manifest[]): Promise<TestLab> {
+    const lab = new TestLab();
+    const result = await lab.run('up', lab.file(manifests));
+    if (result.status === 0) return lab;
+    await lab[Symbol.asyncDispose]();
+    throw new Error(`up ended with ${result.status}:\n${result.stderr}`);
+  }
+
+  /** Runs a command of the lab to its end. */
+  run(...words: readonly string[]): Promise<CommandResult> {
+    return this.runWith({}, ...words);
+  }
+
+  /** The same, with other environment variables. */
+  async runWith(environment: Readonly<Record<string, string>>, ...words: readonly string[]): Promise<CommandResult> {
+    return this.start(environment, ...words).result;
+  }
+
+  /** Starts a command; `kill` ends it at once. */
+  start(
+    environment: Readonly<Record<string, string>>,
+    ...words: readonly string[]
+  ): { readonly result: Promise<CommandResult>; kill(): void } {
+    const child = spawn(process.execPath, [program, ...words], {
+      env: { ...process.env, LAB_DIR: this.config.labDir, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const result = new Promise<CommandResult>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (status) => resolve({ status, stdout, stderr }));
+    });
+    return { result, kill: () => child.kill('SIGKILL') };
+  }
+
+  /** Writes manifests (or any text) into a file and returns its name. */
+  file(content: readonly Manifest[] | string, name = `${++this.#files}.yaml`): string {
+    const file = join(this.folder, name);
+    mkdirSync(join(file, '..'), { recursive: true });
+    writeFileSync(file, typeof content === 'string' ? content : content.map((manifest) => JSON.stringify(manifest)).join('\n---\n'));
+    return file;
+  }
+
+  /** `apply` these manifests; throws what it said when it fails. */
+  apply(...manifests: readonly Manifest[]): Promise<CommandResult> {
+    return this.#must('apply', '-f', this.file(manifests));
+  }
+
+  /** `delete` these manifests. */
+  delete(...manifests: readonly Manifest[]): Promise<CommandResult> {
+    return this.#must('delete', '-f', this.file(manifests));
+  }
+
+  /** Runs a command that has to succeed. */
+  must(...words: readonly string[]): Promise<CommandResult> {
+    return this.#must(...words);
+  }
+
+  async status(): Promise<LabStatus> {
+    return JSON.parse((await this.#must('status', '--json')).stdout) as LabStatus;
+  }
+
+  /** Sends probes, all at once. */
+  async probe(...probes: readonly ProbeRequest[]): Promise<readonly (ProbeRequest & ProbeOutcome)[]> {
+    const file = this.file(JSON.stringify(probes), `probes-${++this.#files}.json`);
+    return JSON.parse((await this.#must('probe', file)).stdout) as (ProbeRequest & ProbeOutcome)[];
+  }
+
+  /** The running lab, for what the commands don't offer. */
+  get running(): Lab {
+    return runningLab(this.config);
+  }
+
+  /** Opens an exchange that asks every 10 ms. */
+  talk(from: string, to: string, protocol: ProbeRequest['protocol'], port: number, family: 4 | 6): Talk {
+    return new Talk(this.running, from, to, protocol, port, family);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.run('down');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #must(...words: readonly string[]): Promise<CommandResult> {
+    const result = await this.run(...words);
+    if (result.status !== 0) throw new Error(`${words[0]} ended with ${result.status}:\n${result.stderr}`);
+    return result;
+  }
+}
+
+/** An open exchange and when its replies came, in milliseconds of performance.now(). */
+export class Talk implements AsyncDisposable {
+  readonly replies: number[] = [];
+  readonly name: string;
+  ended: WorkloadResult | undefined;
+  readonly #stop: () => Promise<void>;
+
+  constructor(lab: Lab, from: string, to: string, protocol: ProbeRequest['protocol'], port: number, family: 4 | 6) {
+    const places = knownPlaces(lab.state);
+    const address = places.get(to)!.addresses.find((each) => each.includes(':') === (family === 6))!;
+    this.name = `${from} → ${to} ${protocol} IPv${family}`;
+    this.#stop = openTalk(lab, places.get(from)!.place, { protocol, address, port }, (result) => {
+      if (result.ok) this.replies.push(performance.now());
+      else this.ended = result;
+    }).stop;
+  }
+
+  /** Resolves when `count` more replies have come; throws after `withinMs`. */
+  async flows(count = 10, withinMs = 2000): Promise<void> {
+    const wanted = this.replies.length + count;
+    for (const started = performance.now(); this.replies.length < wanted; await sleep(5)) {
+      if (this.ended !== undefined) throw new Error(`${this.name} ended: ${this.ended.error}`);
+      if (performance.now() - started > withinMs)
+        throw new Error(`${this.name}: ${count} replies expected, ${this.replies.length - wanted + count} came`);
+    }
+  }
+
+  /** The longest pause between two replies since a moment, in milliseconds. */
+  longestPause(since = 0): number {
+    const moments = this.replies.filter((at) => at >= since);
+    return Math.max(0, ...moments.slice(1).map((at, index) => at - moments[index]!));
+  }
+
+  /** How long after a moment the last reply came; negative when it came before. */
+  lastReplyAfter(moment: number): number {
+    return (this.replies.at(-1) ?? Number.NEGATIVE_INFINITY) - moment;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stop();
+  }
+}
+
+export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** Both families of a probe. */
+export const bothFamilies = (probe: Omit<ProbeRequest, 'family'>): readonly [ProbeRequest, ProbeRequest] => [
+  { ...probe, family: 4 },
+  { ...probe, family: 6 },
+];
