@@ -1,16 +1,11 @@
-import { configuration, controlPlaneFields, field } from '@myelin/service';
+import { type ConfigOf, configuration, controlPlaneFields } from '@myelin/service';
 
 /** What the policy compiler can be told. */
 export const policyCompilerConfiguration = configuration(
   'policy-compiler',
   'Stores policies and compiles them for every identity they select.',
-  {
-    ...controlPlaneFields,
-    acceptEmpty: field.text({
-      help: 'incarnation whose rows are given up although NATS still holds them',
-      default: '',
-      accept: (text) => /^\d*$/.test(text),
-      expected: 'the number that readiness names',
-    }),
-  },
+  controlPlaneFields,
 );
+
+/** Its settings, once read. */
+export type PolicyCompilerConfig = ConfigOf<typeof policyCompilerConfiguration>;

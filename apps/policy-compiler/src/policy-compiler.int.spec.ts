@@ -58,7 +58,7 @@ async function startCompiler(): Promise<RpcClient<typeof PolicyServiceService>> 
     listenUnix: null,
     redis: redis.url,
     nats: nats.url,
-    acceptEmpty: '',
+    acceptEmpty: null,
     metricsListen: { host: '127.0.0.1', port: 0 },
     metricsPrefix: 'myelin',
     logLevel: 'info' as const,

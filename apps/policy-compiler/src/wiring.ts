@@ -2,23 +2,20 @@ import type { Identity } from '@myelin/contracts/identity';
 import type { PolicyRow } from '@myelin/contracts/policy';
 import { RedisLink, Relay, RowTable, Store } from '@myelin/outbox';
 import { RpcServer } from '@myelin/rpc';
-import type { Component, ConfigOf, ServiceContext } from '@myelin/service';
+import type { Component, ServiceContext } from '@myelin/service';
 import { NatsLink, type StreamBatch, StreamConsumer, streamKinds } from '@myelin/state-stream';
 import { PolicyStore, readRow } from './adapters/policy-store.ts';
-import type { policyCompilerConfiguration } from './config.ts';
+import type { PolicyCompilerConfig } from './config.ts';
 import { CompiledState } from './domain/compiled-state.ts';
 import { policyService } from './handlers/policy-service.ts';
 import { Subscriptions } from './handlers/subscriptions.ts';
 
 /** Everything that the service runs, in the order in which it starts. */
-export function wire(
-  config: ConfigOf<typeof policyCompilerConfiguration>,
-  { log, metrics, readiness }: ServiceContext,
-): readonly Component[] {
+export function wire(config: PolicyCompilerConfig, { log, metrics, readiness }: ServiceContext): readonly Component[] {
   const { meter } = metrics;
   const redis = new RedisLink({ url: config.redis, log, readiness });
   const nats = new NatsLink({ url: config.nats, name: 'policy-compiler', log, readiness });
-  const store = new Store({ redis, nats, acceptEmpty: config.acceptEmpty === '' ? null : BigInt(config.acceptEmpty), log, readiness });
+  const store = new Store({ redis, nats, acceptEmpty: config.acceptEmpty, log, readiness });
   const relay = new Relay({ kind: streamKinds.policies, redis, store, nats, log, meter, readiness });
 
   const state = new CompiledState();

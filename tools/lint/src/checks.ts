@@ -1,5 +1,6 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { checkYardstickCopy } from '@myelin/tool-bench';
 import { generateLayouts } from '@myelin/tool-codec-gen';
 import type { Check, CheckResult } from './check.ts';
 import { problemsOf } from './command.ts';
@@ -23,6 +24,7 @@ const checks: readonly Check[] = [
   { name: 'contracts are generated afresh', run: staleContracts },
   { name: 'layouts are generated afresh', run: async () => staleLayouts() },
   { name: 'BPF code keeps its budget of conditionals', run: async (root) => conditionalProblems(root) },
+  { name: 'the yardsticks are copies of the shared ones', run: checkYardstickCopy },
   { name: 'every app and lib has its README', run: async (root) => readmeProblems(root) },
 ];
 
