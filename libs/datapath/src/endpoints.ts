@@ -71,6 +71,8 @@ export class EndpointTable {
   readonly #onFull: OnFull;
   /** Slots that were given and have no entry yet. */
   readonly #reserved = new Set<number>();
+  readonly #key = Buffer.alloc(4);
+  readonly #value = Buffer.alloc(endpointCodec.size);
 
   constructor(maps: { readonly endpoints: BpfMap; readonly interfaces: BpfMap }, clock: Clock, onFull: OnFull) {
     this.#endpoints = maps.endpoints;
@@ -80,7 +82,9 @@ export class EndpointTable {
   }
 
   get pressure(): TablePressure {
-    return { table: 'endpoints', entries: this.entries().length, capacity: ENDPOINTS - 1 };
+    let entries = 0;
+    for (let slot = 1; slot < ENDPOINTS; slot++) if (this.#isTaken(slot)) entries++;
+    return { table: 'endpoints', entries, capacity: ENDPOINTS - 1 };
   }
 
   /**
@@ -117,10 +121,7 @@ export class EndpointTable {
 
   entries(): readonly EndpointEntry[] {
     const found: EndpointEntry[] = [];
-    for (let slot = 1; slot < ENDPOINTS; slot++) {
-      const entry = this.read(slot);
-      if (entry !== null) found.push(entry);
-    }
+    for (let slot = 1; slot < ENDPOINTS; slot++) if (this.#isTaken(slot)) found.push(this.read(slot)!);
     return found;
   }
 
@@ -164,6 +165,13 @@ export class EndpointTable {
 
   #slotOf(ifindex: number): number {
     return interfaceCodec.read(this.#interfaces.lookup(indexKey(ifindex))!).slot;
+  }
+
+  /** Looks at all slots often: without a new buffer for each. */
+  #isTaken(slot: number): boolean {
+    this.#key.writeUInt32LE(slot);
+    this.#endpoints.lookupInto(this.#key, this.#value);
+    return this.#value.readUInt32LE(endpointCodec.offsets.ifindex) !== 0;
   }
 
   #read(slot: number): Endpoint {
