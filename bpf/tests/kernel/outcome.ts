@@ -31,7 +31,7 @@ export function outcomeOf(
   const packets = ends.reduce((sum, count) => sum + count.packets, 0);
   const bytes = ends.reduce((sum, count) => sum + count.bytes, 0);
   const marks = Object.fromEntries(counts.filter(({ isOutcome }) => !isOutcome).map(({ name, packets }) => [name, packets]));
-  const reported = (marks['COUNTER_EVENTS_SENT'] ?? 0) - (marks['COUNTER_EVENTS_LOST'] ?? 0);
+  const reported = (marks.COUNTER_EVENTS_SENT ?? 0) - (marks.COUNTER_EVENTS_LOST ?? 0);
   if (packets !== sent.packets || bytes !== sent.bytes)
     throw new Error(`D7: ${sent.packets} packets of ${sent.bytes} bytes ended in ${JSON.stringify(ends)}`);
   if (reported !== events.length) throw new Error(`D7: ${reported} events were sent and not lost, ${events.length} arrived`);
