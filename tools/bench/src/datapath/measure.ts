@@ -77,8 +77,12 @@ async function attempt(result: Pending, action: (result: Pending) => Promise<unk
     await action(result);
   } catch (error) {
     result.path = null;
-    result.failure = `failed: ${error instanceof Error ? error.message : String(error)}`;
+    result.failure = `failed: ${messageOf(error)}`;
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function measuredOf({ name, path, samples, failure }: Pending): Measured {
@@ -88,4 +92,9 @@ function measuredOf({ name, path, samples, failure }: Pending): Measured {
   return { name, raw: spreadOfDifference(samples), evidence: `${path.evidence}` };
 }
 
-process.stdout.write(JSON.stringify(await measure(JSON.parse(process.argv[2]!))));
+try {
+  process.stdout.write(JSON.stringify(await measure(JSON.parse(process.argv[2]!))));
+} catch (error) {
+  say(messageOf(error));
+  process.exitCode = 1;
+}
