@@ -52,21 +52,10 @@ static __always_inline int store_allowed(const struct __sk_buff *skb, struct run
 	return store(run, opened_in) == FLOW_STORED ? CARRY_ON : REASON_CONNTRACK_INSERT;
 }
 
-/* The entry has counted the packet in hand, which is reported now: what stays in it are repeats that nobody has reported. */
-static __noinline void take_reported(const struct packet *packet)
-{
-	struct flow_found found;
-	union flow_key key;
-
-	if (find_flow(packet, packet->family, &key, &found) && found.action.class == FLOW_NEGATIVE)
-		flow_take(&found);
-}
-
 /* A denied one, so that its next packet needs no decision; nothing is lost where there is no room. */
 static __always_inline void store_denied(struct run *run, __u16 opened_in, enum drop_reason reason)
 {
 	run->decision.reason = reason;
 	run->decision.flags = run->packet.at == DIRECTION_INGRESS ? FLOW_AT_INGRESS : 0;
-	if (store(run, opened_in) == FLOW_STORED)
-		take_reported(&run->packet);
+	store(run, opened_in);
 }
