@@ -69,6 +69,15 @@ export class AddressTable {
     });
   }
 
+  /** Has flows with addresses of these identities decided anew: what an identity's cleared bit means for them (bpf/README.md). Returns how many addresses. */
+  async touch(identities: ReadonlySet<number>): Promise<number> {
+    const concerned = (await this.entries()).filter(([, { identity }]) => identities.has(identity));
+    this.#clock.turn((epoch) => {
+      for (const [address] of concerned) raisePeerEpoch(this.#peerEpochs, address, epoch);
+    });
+    return concerned.length;
+  }
+
   /** Deletes every entry that `keep` doesn't name; returns how many. */
   async prune(keep: (address: Address) => boolean): Promise<number> {
     const surplus = (await this.#addresses()).filter((address) => !keep(address));

@@ -18,6 +18,9 @@ export interface LoadedDatapath {
   readonly adopted: boolean;
 }
 
+/** Working memory of one version's programs: nothing in it outlives them (bpf/README.md). */
+const workingMemory: ReadonlySet<string> = new Set(['runs', 'decisions']);
+
 /** Seconds without a packet after which a flow is forgotten (semantics: "Conntrack lifetimes"). */
 const lifetimes: Readonly<Partial<Record<keyof typeof flowClass, number>>> = {
   FLOW_NEGATIVE: 60,
@@ -40,7 +43,7 @@ export async function loadDatapath(bpffs: string, objectFiles: readonly string[]
   for (const file of objectFiles) {
     const object = openObject(file);
     try {
-      const shared = object.maps().filter(({ internal }) => !internal);
+      const shared = object.maps().filter(({ internal, name }) => !internal && !workingMemory.has(name));
       for (const declared of shared) reuse(object, declared, mapPin(bpffs, declared.name), sizes);
       configure(object, seeds);
       await object.load().catch((cause) => {

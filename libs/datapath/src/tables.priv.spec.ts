@@ -51,6 +51,13 @@ describe('addresses', () => {
     expect([peerEpoch('10.1.0.2'), nodeState().clock]).toEqual([2, 2]);
     expect(peerEpoch('10.9.9.9')).toBe(0);
   });
+  it('of an identity have their epochs raised on demand, others not', async () => {
+    tables.addresses.set(web, { identity: 300, slot: 0, node: 1 });
+    tables.addresses.set(six, { identity: 301, slot: 0, node: 1 });
+    const before = peerEpoch('fd00:1::2');
+    expect(await tables.addresses.touch(new Set([300]))).toBe(1);
+    expect([peerEpoch('10.1.0.2'), peerEpoch('fd00:1::2')]).toEqual([nodeState().clock, before]);
+  });
   it('are pruned: what nobody names is deleted', async () => {
     for (const text of ['10.9.0.1', '10.1.0.2', 'fd00:1::2', 'fd00:9::1'])
       tables.addresses.set(address(text), { identity: 300, slot: 0, node: 1 });

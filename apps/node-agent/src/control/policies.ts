@@ -1,6 +1,6 @@
 import { formatPrefix, type Prefix, parsePrefix } from '@myelin/address';
 import type { Revision } from '@myelin/contracts/types';
-import type { AppliedIdentities, DatapathError } from '@myelin/datapath';
+import type { AddressTable, AppliedIdentities, DatapathError } from '@myelin/datapath';
 import type { Decider } from '@myelin/flow-api';
 import { identityRanges, isNodeLocal } from '@myelin/labels';
 import { type Allocation, type LocalChange, Localizer, type PrefixRow } from '@myelin/policy-localize';
@@ -26,6 +26,7 @@ export interface AppliedRevisions {
 /** The tables that policies need. */
 export interface PolicyKernel extends PolicyTables {
   readonly appliedIdentities: AppliedIdentities;
+  readonly addresses: AddressTable;
 }
 
 /** What keeping policies needs. */
@@ -179,7 +180,8 @@ export class Policies implements PolicyNames {
     const dropped = bookmark.complete
       ? kernel.appliedIdentities.entries().filter((identity) => !included.has(identity))
       : bookmark.identitiesDropped;
-    kernel.appliedIdentities.clear(dropped);
+    const cleared = kernel.appliedIdentities.clear(dropped);
+    if (cleared.length > 0) await kernel.addresses.touch(new Set(cleared));
     const wanted = new Set(this.#options.subjects());
     // The compiler may have lost sight of an identity that pods here still have: what is in force for them stays (design C4).
     const gone = removed.filter((identity) => !wanted.has(identity));
