@@ -195,7 +195,12 @@ static __always_inline void decide(struct attack *attack, bool deny, const int w
 		attack->counts->refused++;
 		return;
 	}
-	*(deny ? &attack->counts->denied : &attack->counts->stored) += 1;
+	/* A denial doesn't count the packet in hand. */
+	if (deny) {
+		attack->counts->denied++;
+		return;
+	}
+	attack->counts->stored++;
 	attack->counts->counted_packets++;
 	attack->counts->counted_bytes += decision->bytes;
 }

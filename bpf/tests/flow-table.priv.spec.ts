@@ -206,14 +206,17 @@ describe.each(families)('the flow table for IPv%i', (family) => {
       expect(table.shares().owners[client]).toEqual({ young: 0, established: 0 });
     });
 
-    it('denied again goes on counting', async () => {
+    it('counts repeats, not the packets that were decided', async () => {
       await table.deny(key, denial);
+      expect(await table.find(key)).toMatchObject({ packets: 0, bytes: 0 });
+      await table.pass(key, { bytes: 60 });
       expect(await table.deny(key, { ...denial, decided: 3 })).toEqual({ stored: 0, ended: [null, null] });
-      expect(await table.find(key)).toMatchObject({ packets: 2, action: { decided: 3 } });
+      expect(await table.find(key)).toMatchObject({ packets: 1, bytes: 60, action: { decided: 3 } });
     });
 
     it('allowed later begins as a new flow, and its last repeats are told', async () => {
       await table.deny(key, denial);
+      await table.pass(key);
       const { ended } = await openFlow(table, key);
       expect(ended[0]).toMatchObject({ packets: 1, action: { class: flowClass.FLOW_NEGATIVE, rewrite: 133n } });
       expect((await table.find(key))?.action.class).toBe(flowClass.FLOW_HALF_OPEN);
@@ -221,6 +224,7 @@ describe.each(families)('the flow table for IPv%i', (family) => {
 
     it('quiet for a while, has its last repeats taken by the sweep, once', async () => {
       await table.deny(key, denial);
+      await table.pass(key);
       const { home } = await table.places(key);
       expect(await table.expire(home)).toEqual({ what: 0, ended: null });
       await table.age(key, 4);

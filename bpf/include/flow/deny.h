@@ -24,10 +24,10 @@ static __always_inline int flow_deny(flow_word *original, struct flow_decision *
 	work->original.action.class = FLOW_NEGATIVE;
 	work->original.action.rewrite = decision->reason;
 	work->original.action.origin = decision->flags & FLOW_AT_INGRESS ? decision->ingress_origin : decision->egress_origin;
+	/* The caller reports the packet in hand; what a negative entry counts are repeats that nobody has reported. */
+	work->original.packet = 0;
 	flow_prepare_reply(work, decision, original, words);
 	work->reply.action.rewrite = decision->reason;
-	/* The caller reports the packet in hand; what an entry counts are repeats that nobody has reported. */
-	work->original.packet = 0;
 	work->reply.packet = 0;
 	reply_ended->action.class = FLOW_EMPTY;
 	outcome = flow_put_at(&work->original, original, ended, words);

@@ -13,11 +13,11 @@ struct flow_decision {
 	__u32 identity; /* of the end that is no local endpoint; 0 where both are */
 	__u32 egress_origin;
 	__u32 ingress_origin;
-	__u32 bytes; /* length of the packet in hand; it is counted here */
+	__u32 bytes; /* length of the packet in hand; flow_open counts it */
 	__u16 target; /* zone of the destination: where replies will come in */
 	__u8 reason; /* flow_deny: enum drop_reason */
 	__u8 tcp_flags; /* of the packet in hand; 0 for other protocols */
-	__u8 reply; /* the packet in hand is a reply (design D3): it is counted in the reply's entry */
+	__u8 reply; /* the packet in hand is a reply (design D3): it counts in the reply's entry */
 	__u8 flags; /* FLOW_RELATED; for flow_deny also FLOW_AT_INGRESS */
 	__u8 pad[6];
 };
@@ -116,10 +116,11 @@ static __always_inline bool flow_is_fresh(int outcome)
 	return outcome == FLOW_PLACED || outcome == FLOW_RENEWED;
 }
 
+/* Has this flow's other entry just ended? A denial of the same key is somebody else's. */
 static __always_inline bool flow_is_end_of(const struct flow_ended *ended, const flow_word *key, const int words)
 {
 	const flow_word *gone = (const flow_word *)(ended + 1);
-	__u64 difference = ended->action.class == FLOW_EMPTY;
+	__u64 difference = ended->action.class <= FLOW_NEGATIVE;
 
 	for (int i = 0; i < words; i++)
 		difference |= gone[i] ^ key[i];
