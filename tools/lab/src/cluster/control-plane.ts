@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isTransient } from '@myelin/rpc';
 import { LabFailure } from '../failure.ts';
 import { isAlive, launch, logTail, type ProcessId } from '../machine/process.ts';
 import { fabric } from '../plan/address-plan.ts';
@@ -92,7 +93,15 @@ export async function controlPlaneReady(lab: Lab, clients: LabClients, deadline:
 /** Waits until a service's socket is there and its health says that it serves. */
 export async function serviceReady(clients: LabClients, name: string, socket: string, deadline: Deadline): Promise<void> {
   await untilThere(() => existsSync(socket), deadline);
-  await clients.serving(name, socket, deadline.signal);
+  for (;;) {
+    try {
+      return await clients.serving(name, socket, deadline.signal);
+    } catch (error) {
+      // A socket is there a moment before somebody listens on it; a restarting service has left its old one.
+      if (!isTransient(error) || deadline.signal.aborted) throw error;
+      await delay(10, undefined, { signal: deadline.signal });
+    }
+  }
 }
 
 /** Waits for `ready`, but not for a process that has ended. */
@@ -107,8 +116,9 @@ export async function readyOrDead(name: string, id: ProcessId, log: string, read
   try {
     await Promise.race([ready(), death]);
   } catch (error) {
-    // A broken call says less than the log of the process that is no more.
-    await death;
+    // A broken call says less than the log of a process that is no more, or won't be in a moment.
+    await delay(100);
+    if (!isAlive(id) || deadline.leftMs === 0) await death;
     throw error;
   } finally {
     watch.abort();

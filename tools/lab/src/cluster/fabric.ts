@@ -6,9 +6,11 @@ import { netnsName, type Place } from '../plan/names.ts';
 import type { NodeState } from '../plan/state.ts';
 import { type Lab, setupIn, setupPlace, whereIs } from './lab.ts';
 
-/** Probes of ICMP use the kernel's ping sockets; addresses are usable at once. */
+/** Probes of ICMP use the kernel's ping sockets; a thousand refused datagrams are a thousand ICMP errors; addresses are usable at once. */
 const everywhere: Sysctls = {
   'net.ipv4.ping_group_range': '0 0',
+  'net.ipv4.icmp_ratemask': 0,
+  'net.ipv6.icmp.ratemask': 0,
   'net.ipv6.conf.default.accept_dad': 0,
   'net.ipv6.conf.default.accept_ra': 0,
   'net.ipv4.conf.all.rp_filter': 0,

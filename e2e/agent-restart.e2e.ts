@@ -1,0 +1,93 @@
+import { LabClients } from '@myelin/tool-lab';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectProbes } from './support/expect-probes.ts';
+import { app, ciliumPolicy, namespace, networkPolicy, pod } from './support/manifests.ts';
+import { sleep, type Talk, TestLab } from './support/test-lab.ts';
+
+/** How often the agent is killed under traffic. */
+const kills = process.env.MYELIN_NIGHTLY === '1' ? 20 : 2;
+const ports = [80, { containerPort: 53, protocol: 'UDP' as const }];
+const lines = {
+  'red/client -> red/server TCP 80': 'reply',
+  'red/client -> red/server UDP 53': 'reply',
+  'red/other -> red/server TCP 80': 'timeout',
+  'red/other -> red/server ICMP': 'timeout',
+  'outside -> red/server TCP 80': 'timeout',
+  'node:node-1 -> red/server TCP 80': 'reply',
+  'red/other -> outside TCP 80': 'reply',
+  'red/server -> outside UDP 53': 'timeout',
+} as const;
+let lab: TestLab;
+
+beforeAll(async () => {
+  lab = await TestLab.up(
+    namespace('red'),
+    pod('red/server', { ports }),
+    pod('red/client', { ports }),
+    pod('red/other', { ports }),
+    networkPolicy('red/server', { podSelector: app('server'), ingress: [{ from: [{ podSelector: app('client') }] }] }),
+    ciliumPolicy('red/server-egress', { endpointSelector: app('server'), egress: [{ toEndpoints: [{}] }] }),
+  );
+});
+afterAll(() => lab?.[Symbol.asyncDispose]());
+
+describe('an agent that is killed', () => {
+  it('changes nothing for what flows and for what is denied, and adopts all of it when it comes back', async () => {
+    await expectProbes(lab, lines);
+    const before = (await lab.status()).pods;
+    const flowing: Talk[] = ([4, 6] as const).flatMap((family) => [
+      lab.talk('red/client', 'red/server', 'TCP', 80, family),
+      lab.talk('red/client', 'red/server', 'UDP', 53, family),
+      lab.talk('red/other', 'outside', 'TCP', 80, family),
+    ]);
+    const denied: Talk[] = ([4, 6] as const).map((family) => lab.talk('red/other', 'red/server', 'UDP', 53, family));
+    try {
+      await Promise.all(flowing.map((talk) => talk.flows()));
+      const since = performance.now();
+      for (let kill = 0; kill < kills; kill += 1) {
+        await lab.must('agent', 'kill', 'node-1');
+        // Nobody is there to help: what is decided now is decided by the kernel alone.
+        await expectProbes(lab, lines);
+        await lab.must('agent', 'start', 'node-1');
+        await expectProbes(lab, lines);
+      }
+      await Promise.all(flowing.map((talk) => talk.flows()));
+      expect(flowing.filter(({ ended }) => ended !== undefined).map(({ name, ended }) => `${name}: ${ended?.error}`)).toEqual([]);
+      expect(denied.map(({ replies }) => replies.length)).toEqual([0, 0]);
+      // A lost TCP segment would cost at least the 200 ms of a retransmission.
+      const pauses = Object.fromEntries(flowing.map((talk) => [talk.name, Math.round(talk.longestPause(since))]));
+      expect(Math.max(...Object.values(pauses)), JSON.stringify(pauses)).toBeLessThan(200);
+    } finally {
+      await Promise.all([...flowing, ...denied].map((talk) => talk[Symbol.asyncDispose]()));
+    }
+    expect((await lab.status()).pods).toEqual(before);
+  });
+
+  it('enforces after its return what was changed while it was away', async () => {
+    using clients = new LabClients(lab.running.paths);
+    await lab.must('agent', 'kill', 'node-1');
+    const shut = networkPolicy('red/server', { podSelector: app('server') });
+    await clients.policy().apply({ documents: [JSON.stringify(shut)] });
+    await sleep(100);
+    await expectProbes(lab, { 'red/client -> red/server TCP 80': 'reply' });
+    await lab.must('agent', 'start', 'node-1');
+    await lab.apply(shut);
+    await expectProbes(lab, { 'red/client -> red/server TCP 80': 'timeout', 'node:node-1 -> red/server TCP 80': 'reply' });
+  });
+
+  it('takes new pods again', async () => {
+    await lab.apply(pod('red/late', { ports }));
+    await expectProbes(lab, { 'red/client -> red/late TCP 80': 'reply', 'red/late -> red/server TCP 80': 'timeout' });
+  });
+
+  it('can’t be asked for anything while it is dead, and the command says so', async () => {
+    await lab.must('agent', 'kill', 'node-1');
+    const { pods, nodes } = await lab.status();
+    expect(nodes[0]!.agent).toMatchObject({ ready: false, pid: null });
+    expect(new Set(pods.map(({ state }) => state))).toEqual(new Set(['unknown']));
+    const result = await lab.run('apply', '--timeout', '1', '-f', lab.file([networkPolicy('red/more', { podSelector: {} })]));
+    expect(result.status).toBe(3);
+    expect(result.stderr).toMatch(/not enforced within 1 s: node node-1: NetworkPolicy red\/more: revision \d+\.\d+ is missing/);
+    await lab.must('agent', 'start', 'node-1');
+  });
+});

@@ -1,0 +1,166 @@
+import { existsSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectProbes } from './support/expect-probes.ts';
+import { leftovers } from './support/leftovers.ts';
+import { app, namespace, networkPolicy, pod } from './support/manifests.ts';
+import { TestLab } from './support/test-lab.ts';
+
+let lab: TestLab;
+beforeAll(async () => {
+  lab = await TestLab.up(namespace('red'), pod('red/server'), pod('red/client'));
+});
+afterAll(() => lab?.[Symbol.asyncDispose]());
+
+const policyWith = (spec: string) =>
+  `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: red}\nspec:\n${spec}`;
+
+/** What is wrong, as text, and what has to stand in the message. */
+const cases: readonly [string, string, RegExp][] = [
+  ['invalid YAML', 'kind: [Pod', /bad\.yaml:\d+:\d+: document 1: .*expected valid YAML/],
+  ['an unknown kind', 'apiVersion: v1\nkind: Podd\nmetadata: {name: x}', /document 1, kind: unknown kind "Podd".*did you mean "Pod"\?/],
+  [
+    'an unknown field in the second document',
+    `---\n${JSON.stringify(namespace('x'))}\n---\n${policyWith('  podSelector: {}\n  ingres: []')}`,
+    /document 2, spec\.ingres: unknown field "ingres"; expected .*did you mean "ingress"\?/,
+  ],
+  [
+    'a field that is not supported yet',
+    'apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: p, namespace: red}\nspec:\n  endpointSelector: {}\n  egress: [{toFQDNs: [{matchName: a.b}]}]',
+    /document 1, spec\.egress\[0\]\.toFQDNs: not supported yet/,
+  ],
+  [
+    'a policy kind that is not supported yet',
+    'apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: p}\nspec: {}',
+    /kind: .*ClusterNetworkPolicy.*not supported yet/,
+  ],
+  ['a wrong type', policyWith('  podSelector: []'), /spec\.podSelector: found a list; expected an object/],
+  [
+    'a port out of range',
+    policyWith('  podSelector: {}\n  ingress: [{ports: [{port: 70000}]}]'),
+    /spec\.ingress\[0\]\.ports\[0\]\.port: .*70000/,
+  ],
+  [
+    'a bad CIDR',
+    policyWith('  podSelector: {}\n  ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/33}}]}]'),
+    /spec\.ingress\[0\]\.from\[0\]\.ipBlock\.cidr: .*10\.0\.0\.0\/33/,
+  ],
+  [
+    'a port of a pod out of range',
+    JSON.stringify(pod('red/x', { ports: [0] })),
+    /spec\.containers\[0\]\.ports\[0\]\.containerPort: .*1–65535/,
+  ],
+  [
+    'a node that is not there',
+    JSON.stringify(pod('red/x', { spec: { nodeName: 'node1' } })),
+    /spec\.nodeName: there is no node "node1"; .*did you mean "node-1"\?/,
+  ],
+];
+
+describe('apply', () => {
+  it.each(cases)('refuses %s: file, document, path, what is expected', async (_, text, message) => {
+    const file = lab.file(text, 'bad.yaml');
+    const good = lab.file([networkPolicy('red/good', { podSelector: app('server') })], 'good.yaml');
+    const result = await lab.run('apply', '-f', good, '-f', file);
+    expect(result.status).toBe(1);
+    expect(result.stderr).toMatch(/nothing was changed/);
+    expect(result.stderr).toContain(file);
+    expect(result.stderr).toMatch(message);
+  });
+  it('has applied nothing of all that, the good file beside them neither', async () => {
+    await expectProbes(lab, { 'red/client -> red/server TCP 80': 'reply' });
+    expect((await lab.status()).pods).toHaveLength(2);
+  });
+  it('passes kinds over that it has no use for yet, and applies the rest', async () => {
+    const result = await lab.must(
+      'apply',
+      '-f',
+      lab.file([{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace: 'red' } }, namespace('red')]),
+    );
+    expect(result.stderr).toMatch(/Deployment red\/web passed over/);
+  });
+});
+
+describe('up', () => {
+  it('begins nothing when a file is bad or missing', async () => {
+    await using fresh = new TestLab();
+    for (const file of [fresh.file('kind: Podd', 'bad.yaml'), '/nowhere/at/all.yaml']) {
+      const result = await fresh.run('up', fresh.file([namespace('red')]), file);
+      expect(result.status).toBe(1);
+      expect(result.stderr).toContain(file);
+      expect(leftovers(fresh.config)).toEqual([]);
+    }
+  });
+  it('names every program that is missing, and what to install, before it begins', async () => {
+    await using fresh = new TestLab();
+    const result = await fresh.runWith({ PATH: '/nowhere' }, 'up', fresh.file([namespace('red')]));
+    expect(result.status).toBe(1);
+    expect(result.stderr).toMatch(/no program "redis-server": apt-get install redis-server/);
+    expect(existsSync(fresh.config.labDir)).toBe(false);
+  });
+  it('says that a directory is too long for its sockets', async () => {
+    await using fresh = new TestLab();
+    const result = await fresh.runWith({ LAB_DIR: `/tmp/${'long/'.repeat(20)}` }, 'up', fresh.file([namespace('red')]));
+    expect(result.status).toBe(1);
+    expect(result.stderr).toMatch(/too long for a unix socket .*: set LAB_DIR to a shorter path/);
+  });
+  it('refuses a second lab in the same directory', async () => {
+    const result = await lab.run('up', lab.file([namespace('red')]));
+    expect(result.status).toBe(1);
+    expect(result.stderr).toMatch(/there is a lab in .* already: use "apply"/);
+  });
+});
+
+describe('exec', () => {
+  it('passes on output and exit code of the command', async () => {
+    expect(await lab.run('exec', 'red/server', '--', 'sh', '-c', 'echo out; echo err >&2; exit 7')).toEqual({
+      status: 7,
+      stdout: 'out\n',
+      stderr: 'err\n',
+    });
+  });
+  it('runs in the network of the place', async () => {
+    const { pods } = await lab.status();
+    for (const [place, address] of [
+      ['red/server', pods.find(({ name }) => name === 'server')!.addresses[0]],
+      ['node:node-1', '172.30.0.11'],
+      ['outside', '198.51.100.10'],
+    ] as const) {
+      expect((await lab.must('exec', place, '--', 'ip', '-o', 'address')).stdout, place).toContain(` ${address}/`);
+    }
+  });
+  it('names the nearest place for one that is not there', async () => {
+    const result = await lab.run('exec', 'red/sever', '--', 'true');
+    expect(result.status).toBe(1);
+    expect(result.stderr).toMatch(/there is no "red\/sever".*did you mean "red\/server"\?/);
+  });
+});
+
+describe('probe', () => {
+  it('sends nothing when a probe is wrong, and says which', async () => {
+    const result = await lab.run('probe', lab.file('[{"from":"outside","to":"red/none","port":80,"protocol":"TCP"}]', 'p.json'));
+    expect(result.status).toBe(1);
+    expect(result.stderr).toMatch(/\$\[0\]\.to: there is no "red\/none"/);
+  });
+  it('answers for a thousand at once, in their order, within seconds', async () => {
+    const places = ['red/server', 'red/client', 'node:node-1', 'outside'];
+    const probes = Array.from({ length: 1000 }, (_, index) => ({
+      from: places[index % 4]!,
+      to: index % 10 === 9 ? 'svc:red/web' : index % 10 === 8 ? 'ip:10.244.0.200' : places[(index >> 2) % 4]!,
+      port: 8080,
+      protocol: (['TCP', 'UDP', 'ICMP'] as const)[index % 3]!,
+      family: index % 10 === 8 ? (4 as const) : index % 2 === 0 ? (4 as const) : (6 as const),
+    }));
+    const started = performance.now();
+    const outcomes = await lab.probe(...probes);
+    expect(performance.now() - started).toBeLessThan(5000);
+    expect(outcomes.map(({ from, to, port, protocol, family }) => ({ from, to, port, protocol, family }))).toEqual(probes);
+    expect(outcomes.filter(({ to }) => to === 'svc:red/web').every(({ error }) => error === 'unsupported')).toBe(true);
+    // Pods listen on 80 alone; an address of the pod range that nobody has drops.
+    const expected = ({ to, protocol }: (typeof outcomes)[number]) =>
+      to.startsWith('ip:') ? ['timeout', 'unreachable'] : protocol === 'ICMP' || !to.startsWith('red/') ? [null] : ['refused'];
+    const wrong = outcomes
+      .filter(({ to }) => !to.startsWith('svc:'))
+      .filter((outcome) => !expected(outcome).includes(outcome.error as never));
+    expect(wrong).toEqual([]);
+  });
+});
