@@ -76,14 +76,16 @@ interface EntryArguments {
 export class FlowTable {
   readonly family: Family;
   readonly #object: BpfObject;
+  readonly #variables: Readonly<Record<string, number>>;
   readonly #ofEntry: BpfProgram;
   readonly #ofTable: BpfProgram;
   readonly #commands: BpfMap;
   readonly #flows: BpfMap;
   readonly #shares: BpfMap;
 
-  private constructor(object: BpfObject, family: Family) {
+  private constructor(object: BpfObject, family: Family, variables: Readonly<Record<string, number>>) {
     this.family = family;
+    this.#variables = variables;
     this.#object = object;
     this.#ofEntry = object.program('of_entry');
     this.#ofTable = object.program('of_table');
@@ -95,20 +97,31 @@ export class FlowTable {
   /** Two buckets: every key may lie in both, and sixteen entries fill the table. */
   static async load({ family, buckets = 2, youngShare = 1000, establishedShare = 1000 }: TableSize): Promise<FlowTable> {
     const object = BpfObject.open(join(import.meta.dirname, '..', '..', 'build', 'flow-table.o'));
-    for (const [name, value] of Object.entries({
+    const variables = {
       flow_mask4: buckets - 1,
       flow_mask6: buckets - 1,
       flow_young_share: youngShare,
       flow_established_share: establishedShare,
       // A tick is more than an hour: no test sees one by chance.
       flow_tick_shift: 20,
-    })) {
-      object.setVariable(name, u32(value));
-    }
+    };
+    for (const [name, value] of Object.entries(variables)) object.setVariable(name, u32(value));
     object.setMaxEntries('flows_v4', buckets);
     object.setMaxEntries('flows_v6', buckets);
     await object.load();
-    return new FlowTable(object, family);
+    return new FlowTable(object, family, variables);
+  }
+
+  /** Makes another object that is not loaded yet work on this table. */
+  lendTo(object: BpfObject): void {
+    for (const [name, value] of Object.entries(this.#variables)) {
+      if (object.variables().some((variable) => variable.name === name)) object.setVariable(name, u32(value));
+    }
+    for (const name of ['flows_v4', 'flows_v6', 'flow_shares']) {
+      const map = this.#object.map(name);
+      object.setMaxEntries(name, map.info.maxEntries);
+      object.reuseMap(name, map);
+    }
   }
 
   /** Empties the table, as no user of it ever does. */
