@@ -19,6 +19,7 @@ import type { CompiledPolicy } from '@myelin/policy-model';
 import type { OracleEndpoint, OracleWorld } from '@myelin/policy-oracle';
 import type { Numbering } from '@myelin/policy-oracle/testing/engine';
 import type { Speaker } from '../packets/talk.ts';
+import { Counts } from './counts.ts';
 import { integerKey } from './test-map.ts';
 
 const objectFile = join(import.meta.dirname, '..', '..', 'build', 'pod.o');
@@ -57,6 +58,7 @@ export class WorldNode {
   readonly #fromPod: BpfProgram;
   readonly #toPod: BpfProgram;
   readonly #tables: KernelTables;
+  readonly #counts: Counts;
   readonly #ring: RingBuffer;
   readonly #localizer = new Localizer();
   #rows = new Map<string, PrefixRow>();
@@ -70,6 +72,7 @@ export class WorldNode {
     this.#interfaces = object.map('interfaces');
     this.#fromPod = object.program('from_pod');
     this.#toPod = object.program('to_pod');
+    this.#counts = new Counts(object.map('counters'));
     this.#ring = new RingBuffer(object.map('events'), Buffer.alloc(1 << 16), (batch) => this.#take(batch));
   }
 
@@ -136,6 +139,11 @@ export class WorldNode {
   /** A packet that the node's stack sends to a pod: the node's own (`host`), or one that it forwards. */
   toPod(name: string, packet: Buffer, from: 'host' | 'native'): Promise<Passage> {
     return this.#run(this.#toPod, name, packet, from === 'native' ? loopback : 0);
+  }
+
+  /** How often a side counter (`enum side_counter`) has moved since `load`. */
+  async counted(counter: number): Promise<number> {
+    return (await this.#counts.read())[counter]!.packets;
   }
 
   close(): void {
