@@ -5,7 +5,7 @@ import { app, ciliumPolicy, namespace, networkPolicy, pod } from './support/mani
 import { sleep, type Talk, TestLab } from './support/test-lab.ts';
 
 /** How often the agent is killed under traffic. */
-const kills = process.env.MYELIN_NIGHTLY === '1' ? 20 : 2;
+const kills = process.env.MYELIN_NIGHTLY === '1' ? 20 : 1;
 const ports = [80, { containerPort: 53, protocol: 'UDP' as const }];
 const lines = {
   'red/client -> red/server TCP 80': 'reply',

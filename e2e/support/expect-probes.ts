@@ -1,4 +1,4 @@
-import type { ProbeRequest } from '@myelin/tool-lab';
+import { type ProbeRequest, runProbes } from '@myelin/tool-lab';
 import { expect } from 'vitest';
 import { bothFamilies, type TestLab } from './test-lab.ts';
 
@@ -10,7 +10,8 @@ export async function expectProbes(
   lines: Readonly<Record<string, 'reply' | 'timeout' | 'refused' | 'unreachable'>>,
 ): Promise<void> {
   const probes = Object.keys(lines).flatMap((line) => bothFamilies(parse(line)));
-  const outcomes = await lab.probe(...probes);
+  // As the command `probe` does, without starting a process for it.
+  const outcomes = await runProbes(lab.running, probes);
   const names = Object.keys(lines).flatMap((line) => [`${line} IPv4`, `${line} IPv6`]);
   const found = Object.fromEntries(names.map((name, index) => [name, outcomes[index]!.ok ? 'reply' : outcomes[index]!.error]));
   const wanted = Object.fromEntries(

@@ -4,9 +4,10 @@ export { type Lab, openLab, runningLab, setupPlace, whereIs } from './cluster/la
 export { knownPlaces } from './cluster/places.ts';
 export { takeDown } from './cluster/teardown.ts';
 export { type OpenTalk, openTalk, sendProbes, startWorkload, type WorkloadResult } from './cluster/workload.ts';
+export { runProbes, type SentProbe } from './commands/probe.ts';
 export type { LabStatus } from './commands/status.ts';
 export { type LabConfig, readConfig } from './config.ts';
-export { type DropQuery, EventLog } from './demo/event-log.ts';
+export { type DropQuery, findDrop } from './demo/find-drop.ts';
 export { deniedAt, deniedBy } from './demo/flow-text.ts';
 export { cgroupRoot, netnsPrefix, type Place } from './plan/names.ts';
 export type { ProbeOutcome, ProbeRequest } from './plan/probes.ts';

@@ -1,10 +1,11 @@
 import type { Flow } from '@myelin/contracts/flow';
+import type { LabClients } from '../cluster/clients.ts';
 import type { Lab } from '../cluster/lab.ts';
 import { knownPlaces } from '../cluster/places.ts';
 import { runProbes, type SentProbe } from '../commands/probe.ts';
 import type { ProbeRequest } from '../plan/probes.ts';
-import type { EventLog } from './event-log.ts';
 import type { Expectation, Expected } from './expectations.ts';
+import { findDrop } from './find-drop.ts';
 import { deniedAt, deniedBy } from './flow-text.ts';
 
 /** What became of an expectation over one family. */
@@ -18,11 +19,12 @@ export interface Check {
   readonly difference: string | null;
 }
 
-/** Events come within tens of milliseconds. */
-const eventWaitMs = 2000;
-
 /** Tries all expectations, every connection at once, over both families; checks in the order of the expectations, IPv4 first. */
-export async function checkAll(lab: Lab, expectations: readonly Expectation[], events: EventLog): Promise<readonly (readonly Check[])[]> {
+export async function checkAll(
+  lab: Lab,
+  expectations: readonly Expectation[],
+  clients: LabClients,
+): Promise<readonly (readonly Check[])[]> {
   const probes = expectations.map((expectation) => ([4, 6] as const).map((family) => probeOf(expectation, family)));
   const outcomes = await runProbes(lab, probes.flat());
   return Promise.all(
@@ -30,7 +32,7 @@ export async function checkAll(lab: Lab, expectations: readonly Expectation[], e
       Promise.all(
         probes[row]!.map(async (probe, column): Promise<Check> => {
           const outcome = outcomes[2 * row + column]!;
-          const event = outcome.ok ? undefined : await findDrop(lab, probe, outcome.sourcePort, events);
+          const event = outcome.ok ? undefined : await dropOf(lab, probe, outcome.sourcePort, clients);
           return { family: probe.family!, probe, outcome, event, difference: compare(lab, expected, probe, outcome, event) };
         }),
       ),
@@ -43,14 +45,16 @@ function probeOf({ from, to, protocol, port }: Expectation, family: 4 | 6): Prob
 }
 
 /** The drop event of a probe. */
-export function findDrop(lab: Lab, probe: ProbeRequest, sourcePort: number, events: EventLog): Promise<Flow | undefined> {
+export function dropOf(lab: Lab, probe: ProbeRequest, sourcePort: number, clients: LabClients): Promise<Flow | undefined> {
   const places = knownPlaces(lab.state);
   const isFamily = (address: string) => address.includes(':') === (probe.family === 6);
   const addressesOf = (name: string) => (name.startsWith('ip:') ? [name.slice(3)] : (places.get(name)?.addresses ?? []));
   const destination = addressesOf(probe.to).find(isFamily) ?? '';
-  return events.find(
-    { protocol: probe.protocol, destination, port: probe.port ?? 0, source: addressesOf(probe.from), sourcePort },
-    eventWaitMs,
+  const query = { protocol: probe.protocol, destination, port: probe.port ?? 0, source: addressesOf(probe.from), sourcePort };
+  return findDrop(
+    clients,
+    lab.state.nodes.map(({ name }) => name),
+    query,
   );
 }
 

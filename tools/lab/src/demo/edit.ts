@@ -6,8 +6,7 @@ import type { LabClients } from '../cluster/clients.ts';
 import type { Lab } from '../cluster/lab.ts';
 import { knownPlaces } from '../cluster/places.ts';
 import { openTalk, type WorkloadResult } from '../cluster/workload.ts';
-import { findDrop } from './check.ts';
-import type { EventLog } from './event-log.ts';
+import { dropOf } from './check.ts';
 import { deniedBy } from './flow-text.ts';
 
 /** An open connection that a policy edit should cut, over one family. */
@@ -38,7 +37,7 @@ interface Conversation {
 }
 
 /** Opens a connection from the storefront to the catalog over each family, applies the edit to the policy, and sees when the connections fall silent. */
-export async function checkEdit(lab: Lab, file: string, clients: LabClients, events: EventLog): Promise<readonly CutCheck[]> {
+export async function checkEdit(lab: Lab, file: string, clients: LabClients): Promise<readonly CutCheck[]> {
   const conversations = ([4, 6] as const).map((family) => converse(lab, family));
   try {
     for (
@@ -52,7 +51,7 @@ export async function checkEdit(lab: Lab, file: string, clients: LabClients, eve
     const stored = performance.now();
     await delay(5 * limitMs);
     return await Promise.all(
-      conversations.map((conversation, index) => judge(lab, conversation, { before: before[index]!, applied, stored }, events)),
+      conversations.map((conversation, index) => judge(lab, conversation, { before: before[index]!, applied, stored }, clients)),
     );
   } finally {
     await Promise.all(conversations.map(({ stop }) => stop()));
@@ -82,10 +81,10 @@ interface Moments {
   readonly stored: number;
 }
 
-async function judge(lab: Lab, { family, replies }: Conversation, moments: Moments, events: EventLog): Promise<CutCheck> {
+async function judge(lab: Lab, { family, replies }: Conversation, moments: Moments, clients: LabClients): Promise<CutCheck> {
   const last = replies.at(-1);
   const cutAfterMs = Math.max(0, (last?.at ?? 0) - moments.stored);
-  const event = await findDrop(lab, { from, to, port, protocol: 'TCP', family }, last?.result.sourcePort ?? 0, events);
+  const event = await dropOf(lab, { from, to, port, protocol: 'TCP', family }, last?.result.sourcePort ?? 0, clients);
   const difference = compare(last?.at ?? 0, moments, cutAfterMs, event);
   return { family, replies: moments.before, cutAfterMs, event, difference };
 }

@@ -15,7 +15,6 @@ import { readConfig } from '../config.ts';
 import { LabFailure } from '../failure.ts';
 import { checkAll } from './check.ts';
 import { checkEdit } from './edit.ts';
-import { EventLog } from './event-log.ts';
 import { expectations } from './expectations.ts';
 import { narrate, narrateEdit, thingsToTry } from './narrate.ts';
 
@@ -42,12 +41,11 @@ async function tell(): Promise<boolean> {
   const lab = openLab(config);
   using clients = new LabClients(lab.paths);
   const nodes = lab.state.nodes.map(({ name }) => name);
-  using events = new EventLog(clients, nodes);
   const table = expectations(nodes[0]!);
   say(`trying ${table.length} expectations, over IPv4 and IPv6`);
-  const checks = await checkAll(lab, table, events);
+  const checks = await checkAll(lab, table, clients);
   if (!json) for (const [index, expectation] of table.entries()) print(narrate(expectation, checks[index]!));
-  const cuts = await checkEdit(lab, join(example, 'edits', 'close-catalog.yaml'), clients, events);
+  const cuts = await checkEdit(lab, join(example, 'edits', 'close-catalog.yaml'), clients);
   const all = [...checks.flat(), ...cuts];
   const held = all.filter(({ difference }) => difference === null).length;
   if (json) {
