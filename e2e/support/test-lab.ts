@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  apply,
+  type CommandContext,
   knownPlaces,
   type Lab,
   type LabConfig,
@@ -11,13 +13,18 @@ import {
   type ProbeOutcome,
   type ProbeRequest,
   readConfig,
+  remove,
   runningLab,
+  status,
   type WorkloadResult,
 } from '@myelin/tool-lab';
 import type { Manifest } from './manifests.ts';
 
 const { projectRoot, path } = readConfig();
 const program = join(projectRoot, 'tools', 'lab', 'src', 'main.ts');
+
+/** Time for a change to be enforced, as the commands have. */
+const timeoutSeconds = 30;
 
 /** How a command ended, and what it said. */
 export interface CommandResult {
@@ -83,14 +90,14 @@ export class TestLab implements AsyncDisposable {
     return file;
   }
 
-  /** `apply` these manifests; throws what it said when it fails. */
-  apply(...manifests: readonly Manifest[]): Promise<CommandResult> {
-    return this.#must('apply', '-f', this.file(manifests));
+  /** Does what the command `apply` does with these manifests, without starting a process for it; throws what it says when it fails. */
+  apply(...manifests: readonly Manifest[]): Promise<string> {
+    return this.#inProcess((context) => apply(context, [this.file(manifests)], timeoutSeconds));
   }
 
-  /** `delete` these manifests. */
-  delete(...manifests: readonly Manifest[]): Promise<CommandResult> {
-    return this.#must('delete', '-f', this.file(manifests));
+  /** The same for `delete`. */
+  delete(...manifests: readonly Manifest[]): Promise<string> {
+    return this.#inProcess((context) => remove(context, [this.file(manifests)], timeoutSeconds));
   }
 
   /** Runs a command that has to succeed. */
@@ -99,7 +106,7 @@ export class TestLab implements AsyncDisposable {
   }
 
   async status(): Promise<LabStatus> {
-    return JSON.parse((await this.#must('status', '--json')).stdout) as LabStatus;
+    return JSON.parse(await this.#inProcess((context) => status(context, true))) as LabStatus;
   }
 
   /** Sends probes, all at once. */
@@ -121,6 +128,24 @@ export class TestLab implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.run('down');
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Returns what the command prints. */
+  async #inProcess(command: (context: CommandContext) => Promise<number>): Promise<string> {
+    let printed = '';
+    let said = '';
+    const context: CommandContext = {
+      config: this.config,
+      print: (text) => {
+        printed += text;
+      },
+      say: (text) => {
+        said += `${text}\n`;
+      },
+    };
+    const code = await command(context);
+    if (code !== 0) throw new Error(`the command ended with ${code}:\n${said}`);
+    return printed;
   }
 
   async #must(...words: readonly string[]): Promise<CommandResult> {

@@ -4,8 +4,10 @@ export { type Lab, openLab, runningLab, setupPlace, whereIs } from './cluster/la
 export { knownPlaces } from './cluster/places.ts';
 export { takeDown } from './cluster/teardown.ts';
 export { type OpenTalk, openTalk, sendProbes, startWorkload, type WorkloadResult } from './cluster/workload.ts';
+export { apply, remove } from './commands/apply.ts';
+export type { CommandContext } from './commands/command-context.ts';
 export { runProbes, type SentProbe } from './commands/probe.ts';
-export type { LabStatus } from './commands/status.ts';
+export { type LabStatus, status } from './commands/status.ts';
 export { type LabConfig, readConfig } from './config.ts';
 export { type DropQuery, findDrop } from './demo/find-drop.ts';
 export { deniedAt, deniedBy } from './demo/flow-text.ts';
