@@ -185,10 +185,22 @@ describe('what a link carries to many', () => {
   it.each([
     ['an IPv4 group', 4, '224.0.0.251'],
     ['every IPv4 host of the link', 4, '255.255.255.255'],
+    ['the IPv4 loopback', 4, '127.0.0.1'],
+    ['this IPv4 network', 4, '0.1.2.3'],
+    ['the IPv6 loopback', 6, '::1'],
+    ['no IPv6 address', 6, '::'],
+    ['an IPv4-compatible address', 6, '::af4:2'],
     ['an IPv6 group', 6, 'ff02::fb'],
     ['a link-local neighbour', 6, 'fe80::1234'],
   ] as const)("drops packets to %s, which the node's own services would hear", async (_, family, destination) => {
     const outcome = await node.fromPod(client, new Talk(family, client, server, { destination }).udp(5353, 5353));
     expect(outcome).toMatchObject({ action: 'drop', counter: 'egress 150 REASON_UNKNOWN_TARGET' });
+  });
+
+  it('drops packets to an IPv4-mapped address, which would leave the node as they are', async () => {
+    const packet = new Talk(6, client, server, { destination: '::af4:2' }).udp(5353, 5353);
+    // Eleventh and twelfth byte of the destination (RFC 4291, 2.5.5.2); text can't say it, as it reads as IPv4.
+    packet.writeUInt16BE(0xffff, 14 + 24 + 10);
+    expect(await node.fromPod(client, packet)).toMatchObject({ action: 'drop', counter: 'egress 150 REASON_UNKNOWN_TARGET' });
   });
 });

@@ -21,13 +21,18 @@
 #include "report.h"
 #include "store.h"
 
-/* Groups and link-local addresses: nothing here carries packets to them, and the node's own services would take some of them for their link's. */
+/*
+ * Groups, link-local addresses, and those that mean the host itself (RFC 6890): nothing here carries packets to them, and the node's own services would take some of them for
+ * their link's or their loopback's (with route_localnet, which kube-proxy may set). IPv4-mapped addresses are no destinations on a wire.
+ */
 static __always_inline bool is_of_the_link(const struct packet *packet)
 {
 	const union address *to = &packet->destination;
 
 	if (packet->family == 4)
-		return to->bytes[12] >= 224 && (to->bytes[12] < 240 || to->ipv4 == 0xffffffff);
+		return to->bytes[12] == 0 || to->bytes[12] == 127 || (to->bytes[12] >= 224 && (to->bytes[12] < 240 || to->ipv4 == 0xffffffff));
+	if (!(to->words[0] | to->words[1]) && (!to->words[2] || to->words[2] == bpf_htonl(0xffff)))
+		return true;
 	return to->bytes[0] == 0xff || (to->words[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
 }
 
