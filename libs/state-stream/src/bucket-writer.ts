@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Revision } from '@myelin/contracts/types';
+import { compareRevisions } from '@myelin/revision';
 import { type JetStreamClient, type JetStreamManager, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Bucket, streamOf, subjectOf } from './bucket.ts';
 import { lastSequenceOf } from './bucket-store.ts';
 import { decodeEntry, type Entry, encodeEntry, mayReplace } from './entry.ts';
 import { encodeKey, endMarkerKey } from './key.ts';
-import { compareRevisions } from './revision.ts';
 
 /** One value to be written. `key` is the row's own; an end marker has none. */
 export interface Write {

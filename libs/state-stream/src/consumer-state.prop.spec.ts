@@ -1,9 +1,9 @@
+import { compareRevisions } from '@myelin/revision';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type Bucket, compareBuckets, formatBucket } from './bucket.ts';
 import { ConsumerState, type ReadPosition, type RowChange } from './consumer-state.ts';
 import type { Entry } from './entry.ts';
-import { compareRevisions } from './revision.ts';
 
 // A publisher that changes rows, loses NATS and Redis and purges tombstones, its stream as a server keeps it (one value a key, holes where values
 // were replaced), and a consumer that reads as slowly as it likes, is interrupted, and asks for the horizon too early or late.

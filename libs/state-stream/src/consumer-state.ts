@@ -1,7 +1,7 @@
 import type { Revision } from '@myelin/contracts/types';
+import { compareRevisions, laterRevision } from '@myelin/revision';
 import { type Bucket, compareBuckets, formatBucket } from './bucket.ts';
 import type { Entry } from './entry.ts';
-import { compareRevisions, laterRevision } from './revision.ts';
 
 /** What a consumer reads, in the order in which it reads it. */
 export type ConsumerEvent =

@@ -1,6 +1,6 @@
 import { Envelope } from '@myelin/contracts/stream';
 import type { Revision } from '@myelin/contracts/types';
-import { compareRevisions } from './revision.ts';
+import { compareRevisions } from '@myelin/revision';
 
 /** What a key of a bucket holds. */
 export type Entry =

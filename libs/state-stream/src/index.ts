@@ -7,5 +7,4 @@ export { decodeEntry, type Entry, encodeEntry, mayReplace } from './entry.ts';
 export { decodeKey, encodeKey } from './key.ts';
 export { type StreamKind, streamKinds } from './kind.ts';
 export { NatsLink, type NatsLinkOptions } from './nats-link.ts';
-export { compareRevisions, formatRevision, laterRevision, zeroRevision } from './revision.ts';
 export { StreamConsumer, type StreamConsumerOptions } from './stream-consumer.ts';

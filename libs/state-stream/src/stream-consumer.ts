@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Revision } from '@myelin/contracts/types';
+import { compareRevisions, formatRevision } from '@myelin/revision';
 import { type Component, type Condition, Gate, type Log, MyelinError, type Readiness } from '@myelin/service';
 import { type ConsumerMessages, type JetStreamManager, type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -12,7 +13,6 @@ import { decodeEntry } from './entry.ts';
 import { decodeKey } from './key.ts';
 import type { StreamKind } from './kind.ts';
 import type { NatsLink } from './nats-link.ts';
-import { compareRevisions, formatRevision } from './revision.ts';
 
 /** What a consumer needs. */
 export interface StreamConsumerOptions<Row> {

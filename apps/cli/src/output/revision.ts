@@ -1,8 +1,6 @@
-import type { Revision } from '@myelin/contracts/types';
+import { compareRevisions, formatRevision as format, type Revision, zeroRevision } from '@myelin/revision';
 
 /** `incarnation.counter`; "-" where there is none yet. */
 export function formatRevision(revision: Revision | undefined): string {
-  return revision === undefined || (revision.incarnation === 0n && revision.counter === 0n)
-    ? '-'
-    : `${revision.incarnation}.${revision.counter}`;
+  return revision === undefined || compareRevisions(revision, zeroRevision) === 0 ? '-' : format(revision);
 }

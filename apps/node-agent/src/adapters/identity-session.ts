@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Address, formatAddress, formatPrefix, type Prefix } from '@myelin/address';
 import { IdentityServiceService, type Session } from '@myelin/contracts/identity';
-import type { Revision } from '@myelin/contracts/types';
+import { zeroRevision } from '@myelin/revision';
 import { type Channel, clientOf, isMyelinError, isTransient, type RpcClient } from '@myelin/rpc';
 import type { Condition, Log, Readiness } from '@myelin/service';
 import type { Assignment } from '../domain/endpoint.ts';
@@ -76,7 +76,7 @@ export class IdentitySession {
     const answer = await this.#call(uid, JSON.stringify(what), signal, (session) =>
       this.#client.allocate({ node: this.#options.node.name, session, ...what }, { signal: this.#signal(signal) }),
     );
-    return { identity: answer.identity, labels, revision: answer.identityRevision ?? noRevision };
+    return { identity: answer.identity, labels, revision: answer.identityRevision ?? zeroRevision };
   }
 
   /** Gives number and addresses back; as `allocate` otherwise. */
@@ -151,5 +151,3 @@ export class IdentitySession {
     }
   }
 }
-
-const noRevision: Revision = { incarnation: 0n, counter: 0n };

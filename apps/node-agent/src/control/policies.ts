@@ -5,10 +5,10 @@ import type { Decider } from '@myelin/flow-api';
 import { identityRanges, isNodeLocal } from '@myelin/labels';
 import { type Allocation, type LocalChange, Localizer, type PrefixRow } from '@myelin/policy-localize';
 import type { CompiledPolicy } from '@myelin/policy-model';
+import { includesRevision, laterRevision, zeroRevision } from '@myelin/revision';
 import type { Log } from '@myelin/service';
 import type { PolicyBatch, PolicyWishes } from '../adapters/policy-subscription.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
-import { includes, laterRevision, nothingYet } from '../domain/revision.ts';
 import type { PolicyNames } from './names.ts';
 import { type PolicyTables, PolicyWriter } from './policy-writer.ts';
 
@@ -54,7 +54,7 @@ export class Policies implements PolicyNames {
   readonly #compiled = new Map<number, CompiledPolicy>();
   readonly #tables: PolicyWriter;
   #applied: AppliedRevisions;
-  #wantedIdentity: Revision = nothingYet;
+  #wantedIdentity: Revision = zeroRevision;
   #problems: readonly string[] = [];
   #queue: Promise<void> = Promise.resolve();
   #prefixTexts: ReadonlyMap<number, string> = new Map();
@@ -65,7 +65,7 @@ export class Policies implements PolicyNames {
     const allocation = state.read<Allocation>(numbersFile);
     this.#tables = new PolicyWriter(options.kernel, options.log);
     this.#localizer = allocation === null ? new Localizer() : new Localizer(allocation);
-    this.#applied = state.read<AppliedRevisions>(appliedFile) ?? { policy: nothingYet, identity: nothingYet };
+    this.#applied = state.read<AppliedRevisions>(appliedFile) ?? { policy: zeroRevision, identity: zeroRevision };
   }
 
   /** Brings the kernel to what was written down: after a restart nothing but what an interrupted change left undone. */
@@ -124,7 +124,7 @@ export class Policies implements PolicyNames {
     if (this.#tables.refusal(identity) !== null || this.digest(identity) === null) return false;
     const { first, last } = identityRanges.cluster;
     const needsBit = identity >= first && identity <= last;
-    return includes(this.#applied.identity, revision) && (!needsBit || this.#options.kernel.appliedIdentities.has(identity));
+    return includesRevision(this.#applied.identity, revision) && (!needsBit || this.#options.kernel.appliedIdentities.has(identity));
   }
 
   /** Why the policy of an identity could not be written; null when nothing was refused. */
@@ -189,7 +189,7 @@ export class Policies implements PolicyNames {
     kernel.appliedIdentities.set(included);
     this.#problems = bookmark.problems;
     if (this.#tables.refusals().length === 0) {
-      this.#applied = { policy: bookmark.policyRevision ?? nothingYet, identity: bookmark.identityRevision ?? nothingYet };
+      this.#applied = { policy: bookmark.policyRevision ?? zeroRevision, identity: bookmark.identityRevision ?? zeroRevision };
       state.write(appliedFile, this.#applied);
     }
     onDelay((performance.now() - started) / 1000);

@@ -2,7 +2,7 @@ import { type ManifestError, parseManifests } from '@myelin/manifest';
 import { PolicyCompiler } from '@myelin/policy-compile';
 import type { CompiledPolicy, Policy, PolicyReference } from '@myelin/policy-model';
 import { parsePolicy } from '@myelin/policy-parse';
-import { noRevision, type Revision } from './revision.ts';
+import { type Revision, zeroRevision } from '@myelin/revision';
 import type { CompiledView, ViewChange } from './subscription.ts';
 
 /** A policy as it is stored: its document is JSON text. */
@@ -54,11 +54,11 @@ export class CompiledState implements CompiledView {
   }
 
   get policyRevision(): Revision {
-    return this.#policyRevision ?? noRevision;
+    return this.#policyRevision ?? zeroRevision;
   }
 
   get identityRevision(): Revision {
-    return this.#identityRevision ?? noRevision;
+    return this.#identityRevision ?? zeroRevision;
   }
 
   get identities(): ReadonlySet<number> {

@@ -1,5 +1,5 @@
 import type { CompiledPolicy } from '@myelin/policy-model';
-import { hasReached, noRevision, type Revision, sameRevision } from './revision.ts';
+import { compareRevisions, includesRevision, type Revision, zeroRevision } from '@myelin/revision';
 
 /** What the compiler knows now, as a subscription reads it. */
 export interface CompiledView {
@@ -59,10 +59,10 @@ export class Subscription {
   #removed = new Set<number>();
   #included = new Set<number>();
   #dropped = new Set<number>();
-  #wanted = { policy: noRevision, identity: noRevision };
+  #wanted = { policy: zeroRevision, identity: zeroRevision };
   #requests = 0;
   #complete = false;
-  #bookmarked = { policy: noRevision, identity: noRevision, request: 0 };
+  #bookmarked = { policy: zeroRevision, identity: zeroRevision, request: 0 };
 
   /** Takes the node's newest request. Its set of subjects replaces the last one. */
   request(request: SubscriptionRequest): void {
@@ -93,13 +93,14 @@ export class Subscription {
   /** The messages that bring the node to `view`: none where it is there already, has asked nothing yet, or asks for more than the view includes. */
   flush(view: CompiledView): readonly SubscriptionMessage[] {
     if (this.#requests === 0) return [];
-    if (!hasReached(view.policyRevision, this.#wanted.policy) || !hasReached(view.identityRevision, this.#wanted.identity)) return [];
+    if (!includesRevision(view.policyRevision, this.#wanted.policy) || !includesRevision(view.identityRevision, this.#wanted.identity))
+      return [];
     const { policy, identity, request } = this.#bookmarked;
     if (
       this.#complete &&
       request === this.#requests &&
-      sameRevision(policy, view.policyRevision) &&
-      sameRevision(identity, view.identityRevision)
+      compareRevisions(policy, view.policyRevision) === 0 &&
+      compareRevisions(identity, view.identityRevision) === 0
     )
       return [];
     const messages = [...this.#removals(view), ...this.#policies(view), this.#bookmark(view)];

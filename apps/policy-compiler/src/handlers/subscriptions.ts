@@ -1,9 +1,9 @@
 import type { SubscribeRequest, SubscribeResponse } from '@myelin/contracts/policy';
 import { encodeCompiledPolicy } from '@myelin/policy-wire';
+import { zeroRevision } from '@myelin/revision';
 import type { CallContext } from '@myelin/rpc';
 import type { Log } from '@myelin/service';
 import type { CompiledState } from '../domain/compiled-state.ts';
-import { noRevision } from '../domain/revision.ts';
 import { Subscription, type SubscriptionMessage, type SubscriptionRequest, type ViewChange } from '../domain/subscription.ts';
 
 interface Live {
@@ -76,8 +76,8 @@ export class Subscriptions {
 function decodeRequest({ subjects, policyRevision, identityRevision, held }: SubscribeRequest): SubscriptionRequest {
   return {
     subjects,
-    policyRevision: policyRevision ?? noRevision,
-    identityRevision: identityRevision ?? noRevision,
+    policyRevision: policyRevision ?? zeroRevision,
+    identityRevision: identityRevision ?? zeroRevision,
     held: new Map(Object.entries(held).map(([identity, digest]) => [Number(identity), digest])),
   };
 }

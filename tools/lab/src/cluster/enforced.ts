@@ -1,4 +1,4 @@
-import type { Revision } from '@myelin/contracts/types';
+import { formatRevision, includesRevision, type Revision } from '@myelin/revision';
 import { podKey } from '../plan/objects.ts';
 import type { PodState } from '../plan/state.ts';
 import type { LabClients } from './clients.ts';
@@ -6,13 +6,7 @@ import type { Deadline } from './deadline.ts';
 import type { Lab } from './lab.ts';
 import { agentStatus } from './node.ts';
 
-/** Whether a node that has applied `applied` has applied `wanted`: ordered by incarnation, then counter (design C3). */
-export function hasReached(applied: Revision | undefined, wanted: Revision): boolean {
-  if (applied === undefined) return false;
-  return applied.incarnation !== wanted.incarnation ? applied.incarnation > wanted.incarnation : applied.counter >= wanted.counter;
-}
-
-const format = (revision: Revision | undefined) => (revision === undefined ? 'none' : `${revision.incarnation}.${revision.counter}`);
+const format = (revision: Revision | undefined) => (revision === undefined ? 'none' : formatRevision(revision));
 
 /** Waits until every node's kernel holds a policy revision, as its agent reads it back. `what`: the object that was changed. */
 export async function revisionEnforced(lab: Lab, revision: Revision, what: string, clients: LabClients, deadline: Deadline): Promise<void> {
@@ -22,7 +16,7 @@ export async function revisionEnforced(lab: Lab, revision: Revision, what: strin
         const answer = await agentStatus(clients, name);
         if (!answer.ok) return `node ${name}: ${what}: revision ${format(revision)} is missing: ${answer.reason}`;
         const { appliedPolicyRevision: applied, lastError } = answer.status;
-        if (hasReached(applied, revision)) return null;
+        if (applied !== undefined && includesRevision(applied, revision)) return null;
         const why = lastError === '' ? '' : `; ${lastError}`;
         return `node ${name}: ${what}: revision ${format(revision)} is missing, ${format(applied)} is applied${why}`;
       }),

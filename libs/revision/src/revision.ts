@@ -10,9 +10,14 @@ export function compareRevisions(a: Revision, b: Revision): number {
   return 0;
 }
 
+/** Whether what stands at `reached` includes `wanted`. */
+export function includesRevision(reached: Revision, wanted: Revision): boolean {
+  return compareRevisions(reached, wanted) >= 0;
+}
+
 /** The greater of two. */
 export function laterRevision(a: Revision, b: Revision): Revision {
-  return compareRevisions(a, b) >= 0 ? a : b;
+  return includesRevision(a, b) ? a : b;
 }
 
 /** "incarnation.counter", for logs and messages. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareRevisions, formatRevision, includes, laterRevision, nothingYet } from './revision.ts';
+import { compareRevisions, formatRevision, includesRevision, laterRevision, zeroRevision } from './revision.ts';
 
 const revision = (incarnation: bigint, counter: bigint) => ({ incarnation, counter });
 
@@ -10,9 +10,9 @@ describe('revisions', () => {
     expect(compareRevisions(revision(2n, 2n), revision(2n, 2n))).toBe(0);
   });
   it('include themselves and what is before them', () => {
-    expect(includes(revision(2n, 1n), revision(2n, 1n))).toBe(true);
-    expect(includes(revision(2n, 1n), revision(1n, 9n))).toBe(true);
-    expect(includes(nothingYet, revision(1n, 0n))).toBe(false);
+    expect(includesRevision(revision(2n, 1n), revision(2n, 1n))).toBe(true);
+    expect(includesRevision(revision(2n, 1n), revision(1n, 9n))).toBe(true);
+    expect(includesRevision(zeroRevision, revision(1n, 0n))).toBe(false);
   });
   it('have a later one and a text', () => {
     expect(formatRevision(laterRevision(revision(1n, 5n), revision(1n, 7n)))).toBe('1.7');
