@@ -48,6 +48,23 @@ describe.each([4, 6] as const)('a TCP connection over IPv%i', (family) => {
     expect(await classesOf(key, reply)).toEqual([flowClass.FLOW_HALF_OPEN, flowClass.FLOW_HALF_OPEN]);
   });
 
+  it('is not established by a packet that opens and finishes at once', async () => {
+    await openFlow(table, key);
+    await table.pass(reply, { tcpFlags: syn | ack });
+    await table.pass(key, { tcpFlags: syn | fin });
+    expect(await classesOf(key, reply)).toEqual([flowClass.FLOW_HALF_OPEN, flowClass.FLOW_HALF_OPEN]);
+  });
+
+  it('whose reply’s entry is gone is established without it', async () => {
+    await openFlow(table, key);
+    await table.pass(reply, { tcpFlags: syn | ack });
+    await table.age(reply, 236);
+    for (const index of [0, 1]) await table.expire(index);
+    await table.pass(key, { tcpFlags: ack });
+    expect(await classesOf(key, reply)).toEqual([flowClass.FLOW_ESTABLISHED_TCP, undefined]);
+    expect(table.shares().owners[client]).toEqual({ young: 0, established: 1 });
+  });
+
   it('needs no attention while it goes on', async () => {
     await establish(table, key);
     for (const one of [key, reply, key]) expect(await signalOf(one, ack)).toBe(signals.plain);
@@ -109,8 +126,9 @@ describe.each([4, 6] as const)('a TCP connection over IPv%i', (family) => {
 
   it('opened by the other end on the same ports is a new connection the other way round', async () => {
     await establish(table, key);
-    await table.pass(key, { tcpFlags: rst });
-    await openFlow(table, reply, { target: client });
+    const { ended } = await openFlow(table, reply, { target: client });
+    expect(ended).toMatchObject([{ packets: 1 }, { packets: 2 }]);
+    expect(await classesOf(key, reply)).toEqual([flowClass.FLOW_HALF_OPEN, flowClass.FLOW_HALF_OPEN]);
     expect((await table.find(reply))!.action.flags & flowFlags.FLOW_REPLY).toBe(0);
     expect((await table.find(key))!.action.flags & flowFlags.FLOW_REPLY).toBeTruthy();
   });

@@ -139,6 +139,16 @@ describe.each([4, 6] as const)('a full flow table for IPv%i', (family) => {
     for (const key of [keys[0]!, keys[1]!, keys[3]!]) expect(await table.find(key)).not.toBeNull();
   });
 
+  it('also finds the reply of a denied flow that lies in its second bucket', async () => {
+    for (const key of await flowsAtHome(4)) await establish(table, key);
+    let key = flow(0);
+    for (let n = 1; (await table.places(key)).home !== 1 || (await table.places(reverseKey(key, server))).home !== 0; n++) key = flow(n);
+    await openFlow(table, key);
+    expect((await table.find(reverseKey(key, server)))!.action.flags & flowFlags.FLOW_GUEST).toBeTruthy();
+    await table.deny(key, { target: server, reason: 133 });
+    expect((await table.find(reverseKey(key, server)))?.action.class).toBe(flowClass.FLOW_NEGATIVE);
+  });
+
   it('takes nothing away for a denial: it finds room or is forgotten', async () => {
     await fill(flowsThatFit - 1);
     await openers.closing!(table, flow(50));
@@ -235,7 +245,7 @@ describe.each([4, 6] as const)('the shares of endpoints over IPv%i (D8)', (famil
     for (let n = 0; n < 50; n++) await openFlow(table, flow(n));
     // One less where the first direction found an entry of its own to replace, the second none, and the first was taken back.
     expect([share, share - 1]).toContain(youngOf(client));
-    expect((await openFlow(table, flow(1, { zone: 6 }))).stored).toBe(stored);
+    expect((await openFlow(table, flow(99, { zone: 6 }))).stored).toBe(stored);
   });
 
   it('used up, let a pod replace young flows of its own: it is never locked out', async () => {
@@ -248,9 +258,38 @@ describe.each([4, 6] as const)('the shares of endpoints over IPv%i (D8)', (famil
     small.close();
   });
 
+  it('used up, let a pod replace its own flows and none of its neighbours’ in the same bucket, however old', async () => {
+    const small = await FlowTable.load({ family, youngShare: 4, establishedShare: 4 });
+    for (const zone of [8, 9, 10]) await openFlow(small, flow(100 + zone, { zone }));
+    for (const zone of [8, 9, 10]) await small.age(flow(100 + zone, { zone }), 30);
+    for (let n = 0; n < 20; n++) expect((await openFlow(small, flow(n))).stored).toBe(stored);
+    for (const zone of [8, 9, 10]) expect(await small.find(flow(100 + zone, { zone }))).not.toBeNull();
+    expect(small.shares().owners[client]?.young).toBe(4);
+    small.close();
+  });
+
+  it('too small for both directions refuse a flow rather than let one take the other’s way', async () => {
+    const small = await FlowTable.load({ family, youngShare: 1, establishedShare: 1 });
+    for (let n = 0; n < 8; n++) expect((await openFlow(small, flow(n))).stored).toBe(refused);
+    expect(await small.entries()).toEqual([]);
+    expect(faultsAtRest(await small.dump(), small.shares(), family)).toEqual([]);
+    small.close();
+  });
+
+  it('are a sixteenth and a quarter of both tables unless the loader says otherwise', async () => {
+    const unset = await FlowTable.load({ family, buckets: 4, youngShare: 0, establishedShare: 0 });
+    // Two tables of 32 ways: 4 young entries, 16 established.
+    for (let n = 0; n < 20; n++) await openFlow(unset, flow(n));
+    expect(unset.shares().owners[client]?.young).toBe(4);
+    unset.reset();
+    for (let n = 0; n < 20; n++) await establish(unset, flow(n));
+    expect(unset.shares().owners[client]?.established).toBe(16);
+    unset.close();
+  });
+
   it('used up, never take a way from a neighbour, not even an empty one', async () => {
     for (let n = 0; n < share / 2; n++) await openFlow(table, flow(n));
-    await openFlow(table, flow(1, { zone: 6 }));
+    await openFlow(table, flow(99, { zone: 6 }));
     for (let n = 100; n < 150; n++) await openFlow(table, flow(n));
     expect(youngOf(6)).toBe(2);
     expect(youngOf(client)).toBeLessThanOrEqual(share);

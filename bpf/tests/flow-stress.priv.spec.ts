@@ -28,17 +28,14 @@ async function attack(options: AttackOptions, seconds: number, enough: (findings
 
 describe.each(families)('the flow table for IPv%i attacked from two processors', (family) => {
   it.each(Object.keys(tables))(
-    'gives no packet what is not its flow’s and keeps its books, with %s',
+    'gives no packet what is not its flow’s, loses no count and keeps its books, with %s',
     async (name) => {
-      const { counts, dumped, lostPackets, lostBytes, ...faultsFound } = await attack({ family, ...tables[name] }, nightly ? 60 : 1);
+      const { counts, dumped, ...faultsFound } = await attack({ family, ...tables[name] }, nightly ? 60 : 1);
       for (const done of ['hits', 'stored', 'refused', 'denied', 'followed', 'expired'] as const)
         expect(counts[done], done).toBeGreaterThan(100);
       expect(dumped).toBeGreaterThan(100);
       expect(counts).toMatchObject({ torn: 0, misdelivered: 0, overdrawn: 0 });
-      expect(faultsFound).toEqual({ dumpedTorn: 0, atRest: [] });
-      // Known and not mended yet: on a loaded machine one short run in about a dozen ends with a handful of packets uncounted, of millions.
-      // A test that fails by chance hides others, so only the long runs hold the counts to zero.
-      if (nightly) expect({ lostPackets, lostBytes }).toEqual({ lostPackets: 0, lostBytes: 0 });
+      expect(faultsFound).toEqual({ dumpedTorn: 0, atRest: [], lostPackets: 0, lostBytes: 0 });
     },
     120_000,
   );

@@ -118,3 +118,17 @@ static __always_inline __u32 flow_way_of(struct flow_bucket *bucket, const flow_
 	}
 	return found;
 }
+
+/* Asks for the cache lines that a visit to the key's home bucket needs, so that they come while something else is waited for. */
+static __always_inline void flow_touch(__u64 hash, const int words)
+{
+	struct flow_bucket *bucket = flow_bucket(flow_home(hash, flow_mask(words)), words);
+	__u32 way = flow_preferred_way(hash);
+
+	if (!bucket)
+		return;
+	(void)FLOW_LOAD(bucket->guests);
+	(void)FLOW_LOAD(*flow_tags(bucket, words));
+	(void)FLOW_LOAD(flow_state(bucket, way, words)->version);
+	(void)FLOW_LOAD(*flow_ingress_origin(bucket, way, words));
+}

@@ -11,6 +11,7 @@ enum {
 struct flow_choice {
 	__u32 now;
 	__u32 owner;
+	__u32 spared_way; /* FLOW_WAYS: none */
 	__u64 used_up; /* 1: its owner's share is: only young entries of its own may go */
 	__u8 class; /* of the new entry */
 };
@@ -25,7 +26,8 @@ static __always_inline __u64 flow_score(struct flow_state *state, __u32 way, con
 	__u64 young = (1 << FLOW_HALF_OPEN | 1 << FLOW_ONE_WAY) >> class & 1;
 	__u64 target_owns = state->action.flags / FLOW_TARGET_OWNS & 1;
 	__u64 own = flow_is_zero((zone ^ target_owns * (zone ^ state->action.target)) ^ choice->owner);
-	__u64 usable = (choice->used_up & own & young) | ((choice->used_up ^ 1) & (dead | lower));
+	__u64 spared = flow_is_zero(way ^ choice->spared_way);
+	__u64 usable = ((choice->used_up & own & young) | ((choice->used_up ^ 1) & (dead | lower))) & (spared ^ 1);
 
 	return class * (dead ^ 1) << 40 | (__u64)(~(__u32)age) << 8 | way | (usable ^ 1) << FLOW_UNUSABLE;
 }

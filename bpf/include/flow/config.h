@@ -21,9 +21,9 @@ const volatile __u32 flow_tick_shift = 6;
 /* Ticks without a packet after which an entry is dead, by enum flow_class. These for HZ 250: 60 s; closing 10 s; TCP established 8000 s. */
 const volatile __u32 flow_lifetimes[FLOW_CLASSES] = { 0, 235, 40, 235, 235, 235, 31250, 0 };
 
-/* Entries (two a flow) that one endpoint may have: young (half-open and one-way), and established. */
-const volatile __u32 flow_young_share = 16384;
-const volatile __u32 flow_established_share = 131072;
+/* Entries (two a flow) that one endpoint may have: young (half-open and one-way), and established. 0: a sixteenth, a quarter of both tables' ways. */
+const volatile __u32 flow_young_share = 0;
+const volatile __u32 flow_established_share = 0;
 
 /* 1 where the processor reorders loads with loads and stores with stores (arm64). */
 const volatile __u8 flow_weakly_ordered = 0;

@@ -39,12 +39,13 @@ static __always_inline __s64 flow_locate(const flow_word *key, const int words)
 	__u64 hash = flow_hash(key, words);
 	__u32 index = flow_home(hash, flow_mask(words));
 	struct flow_bucket *bucket = flow_bucket(index, words);
-	__u32 way;
+	__u32 way, guests;
 
 	if (!bucket)
 		return -1;
+	guests = FLOW_LOAD(bucket->guests); /* before the tags, which lie in another cache line */
 	way = flow_way_of(bucket, key, flow_tag(hash), words);
-	if (way == FLOW_WAYS && FLOW_LOAD(bucket->guests)) {
+	if (way == FLOW_WAYS && guests) {
 		index = flow_second(hash, flow_mask(words));
 		bucket = flow_bucket(index, words);
 		if (!bucket)

@@ -56,6 +56,8 @@ static __always_inline void flow_prepare_original(struct flow_visit *visit, cons
 	visit->packet = flow_packet_in_hand(decision, false);
 	visit->now = flow_now();
 	visit->version = 0;
+	visit->place = 0;
+	visit->spared = 0;
 	visit->ingress_origin = decision->ingress_origin;
 	visit->action.rewrite = decision->rewrite;
 	visit->action.decided = decision->decided;
@@ -81,6 +83,8 @@ static __always_inline void flow_prepare_reply(struct flow_work *work, const str
 	visit->action.rewrite = decision->reply_rewrite;
 	visit->action.target = flow_zone(original, words);
 	visit->action.flags ^= FLOW_REPLY | FLOW_TARGET_OWNS;
+	flow_touch(work->original.hash, words);
+	flow_touch(visit->hash, words);
 }
 
 /* Bucket of an entry that was put. */
@@ -116,40 +120,18 @@ static __always_inline bool flow_is_fresh(int outcome)
 	return outcome == FLOW_PLACED || outcome == FLOW_RENEWED;
 }
 
-/* Has this flow's other entry just ended? A denial of the same key is somebody else's. */
-static __always_inline bool flow_is_end_of(const struct flow_ended *ended, const flow_word *key, const int words)
-{
-	const flow_word *gone = (const flow_word *)(ended + 1);
-	__u64 difference = ended->action.class <= FLOW_NEGATIVE;
-
-	for (int i = 0; i < words; i++)
-		difference |= gone[i] ^ key[i];
-	return difference == 0;
-}
-
-/* An endpoint at its share replaces young entries of its own; here the reply's took the way of the original's. */
-static __always_inline int flow_give_up(struct flow_work *work, const struct flow_decision *decision, struct flow_ended *ended, const int words)
-{
-	__u64 told = ended->counter;
-
-	if (!flow_undo(&work->reply, flow_packet_in_hand(decision, true), work->reverse, ended, words))
-		return FLOW_STORED;
-	ended->counter += told - flow_packet_in_hand(decision, false);
-	return FLOW_REFUSED;
-}
-
 static __always_inline int flow_open_reply(struct flow_work *work, const struct flow_decision *decision, flow_word *original, bool was_there, struct flow_ended *ended, const int words)
 {
-	int outcome = flow_put_at(&work->reply, work->reverse, ended, words);
+	int outcome;
 
+	work->reply.spared = work->original.place;
+	outcome = flow_put_at(&work->reply, work->reverse, ended, words);
 	if (outcome != FLOW_UPDATED && !flow_is_fresh(outcome)) {
 		/* A flow that was there before goes on with one entry. */
 		if (was_there)
 			return FLOW_STORED;
 		return flow_undo(&work->original, flow_packet_in_hand(decision, false), original, ended, words) ? FLOW_REFUSED : FLOW_STORED;
 	}
-	if (outcome == FLOW_PLACED && flow_is_end_of(ended, original, words))
-		return flow_give_up(work, decision, ended, words);
 	if (work->original.action.class < work->reply.action.class)
 		flow_level(&work->original, &work->reply, original, ended, words);
 	else if (work->reply.action.class < work->original.action.class)

@@ -25,13 +25,19 @@ static __always_inline void flow_settle_duplicate(struct flow_visit *visit, flow
 	work->guest.hash = visit->hash;
 	work->guest.now = visit->now;
 	work->guest.version = 0;
+	work->guest.spared = 0;
 	if (flow_visit_at(flow_second(visit->hash, flow_mask(words)), FLOW_REMOVE, &work->guest, key, ended, words) != FLOW_REMOVED)
 		return;
 	flow_dismiss(home, words);
 	work->guest.action.flags &= ~FLOW_GUEST;
 	outcome = flow_visit_at(home, FLOW_LIFT | FLOW_PLACE | FLOW_INTO_EMPTY, &work->guest, key, ended, words);
-	if (outcome != FLOW_NO_WAY || ended->action.class != FLOW_EMPTY)
+	if (outcome != FLOW_NO_WAY)
 		return;
+	/* And its way is taken: the flow has ended. One record is all there is: what doesn't fit is told with another flow's rather than lost. */
+	if (ended->action.class != FLOW_EMPTY) {
+		ended->counter += work->guest.packet;
+		return;
+	}
 	ended->counter = work->guest.packet;
 	ended->action = work->guest.action;
 	ended->ingress_origin = work->guest.ingress_origin;

@@ -58,14 +58,19 @@ static __always_inline void flow_charge(struct flow_shares *shares, __u32 count,
 		__sync_fetch_and_add(flow_count_in(shares, count), entries);
 }
 
-/* Charges if that stays within the share. */
-static __always_inline bool flow_claim(struct flow_shares *shares, __u32 count, __u32 entries)
+static __always_inline __u32 flow_share_of(__u32 count)
 {
 	__u32 share = count & 1 ? flow_established_share : flow_young_share;
 
+	return share ? share : (flow_mask4 + flow_mask6 + 2) * FLOW_WAYS >> (count & 1 ? 2 : 4);
+}
+
+/* Charges if that stays within the share. */
+static __always_inline bool flow_claim(struct flow_shares *shares, __u32 count, __u32 entries)
+{
 	if (count >= FLOW_COUNTS)
 		return true;
-	if (__sync_fetch_and_add(flow_count_in(shares, count), entries) + entries <= share)
+	if (__sync_fetch_and_add(flow_count_in(shares, count), entries) + entries <= flow_share_of(count))
 		return true;
 	flow_release(shares, count, entries);
 	return false;
@@ -84,5 +89,5 @@ static __always_inline bool flow_recharge(struct flow_shares *shares, __u32 from
 
 static __always_inline bool flow_share_is_used_up(struct flow_shares *shares, __u32 count)
 {
-	return count < FLOW_COUNTS && FLOW_LOAD(*flow_count_in(shares, count)) >= (count & 1 ? flow_established_share : flow_young_share);
+	return count < FLOW_COUNTS && FLOW_LOAD(*flow_count_in(shares, count)) >= flow_share_of(count);
 }

@@ -34,6 +34,8 @@ struct flow_visit {
 	__u32 ingress_origin;
 	__u32 now;
 	__u32 index; /* of the bucket */
+	__u32 place; /* out, when placed: index × FLOW_WAYS + way + 1 */
+	__u32 spared; /* a place that is not taken: that of the flow's other direction. At its share, an endpoint replaces entries of its own */
 	__u32 version; /* out. In, for FLOW_REMOVE: only this version; 0: any */
 	__u16 guests; /* out: how many of this bucket's are elsewhere */
 	__u16 tasks; /* enum flow_task */
@@ -145,6 +147,7 @@ static __always_inline enum flow_outcome flow_place(struct flow_bucket *bucket, 
 
 	choice.owner = visit->action.flags & FLOW_TARGET_OWNS ? visit->action.target : zone;
 	choice.used_up = flow_share_is_used_up(shares, to);
+	choice.spared_way = visit->spared && (visit->spared - 1) / FLOW_WAYS == visit->index ? (visit->spared - 1) % FLOW_WAYS : FLOW_WAYS;
 	way = flow_choose(bucket, flow_preferred_way(visit->hash), &choice, words);
 	if (way == FLOW_WAYS)
 		return FLOW_NO_WAY;
@@ -154,6 +157,7 @@ static __always_inline enum flow_outcome flow_place(struct flow_bucket *bucket, 
 	if (!flow_recharge(shares, flow_charged_to(&state->action, flow_zone(flow_state_key(state), words)), to))
 		return FLOW_NO_WAY;
 	flow_fill(bucket, way, key, visit, ended, words);
+	visit->place = visit->index * FLOW_WAYS + way + 1;
 	return FLOW_PLACED;
 }
 

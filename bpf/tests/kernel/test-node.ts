@@ -28,6 +28,7 @@ export class TestNode {
   readonly #object: BpfObject;
   readonly #programs: { readonly fromPod: BpfProgram; readonly toPod: BpfProgram };
   readonly #flows: readonly { readonly map: BpfMap; readonly empty: Buffer }[];
+  readonly #shares: BpfMap;
   readonly #counts: Counts;
   readonly #ring: RingBuffer;
   #records: Event[] = [];
@@ -40,6 +41,7 @@ export class TestNode {
       { map: object.map('flows_v4'), empty: Buffer.alloc(flowBuckets * flowBucket4Codec.size) },
       { map: object.map('flows_v6'), empty: Buffer.alloc(flowBuckets * flowBucket6Codec.size) },
     ];
+    this.#shares = object.map('flow_shares');
     this.#counts = new Counts(object.map('counters'));
     this.#ring = new RingBuffer(object.map('events'), Buffer.alloc(1 << 20), (batch) => this.#take(batch));
   }
@@ -47,6 +49,8 @@ export class TestNode {
   /** Loads bpf/build/pod.o. `eventBytes`: size of the ring buffer. */
   static async load({ eventBytes = 65536 }: { readonly eventBytes?: number } = {}): Promise<TestNode> {
     const object = BpfObject.open(objectFile);
+    // Room for a pod to fill the small table: what shares do is shown in flow-pressure.priv.spec.ts.
+    for (const share of ['flow_young_share', 'flow_established_share']) object.setVariable(share, integerKey(1 << 20));
     const mask = Buffer.alloc(4);
     mask.writeUInt32LE(flowBuckets - 1);
     for (const [map, variable] of [
@@ -65,6 +69,8 @@ export class TestNode {
   reset(): void {
     this.tables.reset();
     for (const { map, empty } of this.#flows) map.updateBatchSync(everyBucket, empty);
+    // The shares count the entries that have just gone.
+    this.#shares.update(integerKey(0), Buffer.alloc(this.#shares.info.valueSize));
     this.events();
   }
 
