@@ -88,6 +88,14 @@ describe('an agent that is killed', () => {
     const result = await lab.run('apply', '--timeout', '1', '-f', lab.file([networkPolicy('red/more', { podSelector: {} })]));
     expect(result.status).toBe(3);
     expect(result.stderr).toMatch(/not enforced within 1 s: node node-1: NetworkPolicy red\/more: revision \d+\.\d+ is missing/);
+    const late = await lab.run('apply', '--timeout', '1', '-f', lab.file([pod('red/too-late')]));
+    expect(late.status).toBe(3);
+    expect(late.stderr).toMatch(/not enforced within 1 s: node node-1: Pod red\/too-late: /);
     await lab.must('agent', 'start', 'node-1');
+    // What was stored is in force, and what is said again comes to its end.
+    await lab.apply(pod('red/too-late'));
+    await expectProbes(lab, { 'red/client -> red/too-late TCP 80': 'timeout' });
+    await lab.delete(networkPolicy('red/more', { podSelector: {} }));
+    await expectProbes(lab, { 'red/client -> red/too-late TCP 80': 'reply' });
   });
 });

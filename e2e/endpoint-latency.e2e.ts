@@ -1,4 +1,15 @@
-import { createPlace, type Lab, LabClients, openTalk, type Place, sendProbes, startWorkload, whereIs } from '@myelin/tool-lab';
+import {
+  createPlace,
+  Deadline,
+  type Lab,
+  LabClients,
+  openTalk,
+  type Place,
+  sendProbes,
+  startWorkload,
+  untilAnswered,
+  whereIs,
+} from '@myelin/tool-lab';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { app, namespace, networkPolicy, pod } from './support/manifests.ts';
 import { TestLab } from './support/test-lab.ts';
@@ -47,21 +58,21 @@ async function addOne(running: Lab, clients: LabClients, index: number): Promise
   await createPlace(running, place);
   await startWorkload(running, place, { tcp: [], http: [], udp: [53] });
   const started = performance.now();
-  const { endpoint } = await clients.agent('node-1').createEndpoint({
-    spec: {
-      uid: `newcomer-${index}`,
-      namespace: 'red',
-      name: `newcomer-${index}`,
-      // An identity of its own for each: nothing is prepared.
-      labels: { role: 'newcomer', number: String(index) },
-      namespaceLabels: {},
-      serviceAccount: 'default',
-      namedPorts: [],
-      netns: whereIs(running, place).netns,
-      interfaceName: 'eth0',
-      addresses: [],
-    },
-  });
+  const spec = {
+    uid: `newcomer-${index}`,
+    namespace: 'red',
+    name: `newcomer-${index}`,
+    // An identity of its own for each: nothing is prepared.
+    labels: { role: 'newcomer', number: String(index) },
+    namespaceLabels: {},
+    serviceAccount: 'default',
+    namedPorts: [],
+    netns: whereIs(running, place).netns,
+    interfaceName: 'eth0',
+    addresses: [],
+  };
+  using deadline = new Deadline(10);
+  const { endpoint } = await untilAnswered(deadline, spec.name, () => clients.agent('node-1').createEndpoint({ spec }));
   const job = { protocol: 'UDP' as const, address: endpoint!.addresses[index % 2]!, port: 53 };
   const strangerReplies: unknown[] = [];
   const stranger = openTalk(running, { kind: 'pod', node: 'node-1', namespace: 'red', name: 'stranger' }, job, (result) => {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import {
   apply,
   type CommandContext,
@@ -126,6 +126,10 @@ export class TestLab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // For whoever looks into a failure: E2E_LOGS names a folder that keeps the logs of all labs.
+    const { E2E_LOGS } = process.env;
+    const logs = join(this.config.labDir, 'logs');
+    if (E2E_LOGS && existsSync(logs)) cpSync(logs, join(E2E_LOGS, basename(this.folder)), { recursive: true });
     await this.run('down');
     rmSync(this.folder, { recursive: true, force: true });
   }

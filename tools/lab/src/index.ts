@@ -1,4 +1,5 @@
-export { LabClients } from './cluster/clients.ts';
+export { LabClients, untilAnswered } from './cluster/clients.ts';
+export { Deadline } from './cluster/deadline.ts';
 export { createPlace } from './cluster/fabric.ts';
 export { type Lab, openLab, runningLab, setupPlace, whereIs } from './cluster/lab.ts';
 export { knownPlaces } from './cluster/places.ts';

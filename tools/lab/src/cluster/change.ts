@@ -7,22 +7,17 @@ import { type Changes, planChanges } from '../plan/changes.ts';
 import { type LabNode, type LabObjects, type LabPod, type LabPolicy, podKey } from '../plan/objects.ts';
 import { placePods } from '../plan/placement.ts';
 import type { PodState } from '../plan/state.ts';
-import type { LabClients } from './clients.ts';
 import { concurrently } from './concurrently.ts';
-import type { Deadline } from './deadline.ts';
 import { endpointsReady, revisionEnforced } from './enforced.ts';
 import { type Lab, saveState } from './lab.ts';
 import { nodeReady, startNode } from './node.ts';
-import { restartProcesses, startPod, stopPod, updatePod } from './pod.ts';
+import { type PodContext, restartProcesses, startPod, stopPod, updatePod } from './pod.ts';
 
 /** Pods that are worked on at a time. */
 const podsAtATime = 4;
 
 /** What a change is made with. */
-export interface ChangeContext {
-  readonly lab: Lab;
-  readonly clients: LabClients;
-  readonly deadline: Deadline;
+export interface ChangeContext extends PodContext {
   /** Tells people what happens. */
   readonly say: (text: string) => void;
 }
@@ -76,10 +71,10 @@ export async function applyObjects(context: ChangeContext, objects: LabObjects):
   const answer = await applyPolicies(context, changes.policies);
   const touched = [...newPods, ...changes.retriedPods, ...changes.changedPods.map(({ pod }) => pod)];
   if (newPods.length > 0) say(`starting ${newPods.length} pod${newPods.length === 1 ? '' : 's'}`);
-  await concurrently(changes.retriedPods, podsAtATime, (pod) => stopPod(lab, pod, clients));
-  await concurrently([...newPods, ...changes.retriedPods], podsAtATime, (pod) => startPod(lab, pod, clients));
+  await concurrently(changes.retriedPods, podsAtATime, (pod) => stopPod(context, pod));
+  await concurrently([...newPods, ...changes.retriedPods], podsAtATime, (pod) => startPod(context, pod));
   await concurrently(changes.changedPods, podsAtATime, async ({ pod, manifest, endpoint, processes }) => {
-    if (endpoint) await updatePod(lab, pod, manifest, clients);
+    if (endpoint) await updatePod(context, pod, manifest);
     pod.manifest = manifest;
     if (processes && pod.failure === null) await restartProcesses(lab, pod);
   });
@@ -129,7 +124,7 @@ export async function deleteObjects(context: ChangeContext, objects: LabObjects)
   const pods = state.pods.filter(({ manifest }) => wanted.has(podKey(manifest)) || gone.has(manifest.namespace));
   for (const key of wanted) if (!state.pods.some(({ manifest }) => podKey(manifest) === key)) say(`Pod ${key} isn't there`);
   for (const { name } of objects.nodes) say(`Node ${name} stays: nodes of a running lab can't be deleted; "down" ends them all`);
-  await concurrently(pods, podsAtATime, (pod) => stopPod(lab, pod, clients));
+  await concurrently(pods, podsAtATime, (pod) => stopPod(context, pod));
   state.pods = state.pods.filter((pod) => !pods.includes(pod));
   for (const name of gone) delete state.namespaces[name];
   saveState(lab);

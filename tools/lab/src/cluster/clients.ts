@@ -1,8 +1,26 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { AgentServiceService } from '@myelin/contracts/agent';
 import { HealthCheckResponse_ServingStatus, HealthService } from '@myelin/contracts/health';
 import { PolicyServiceService } from '@myelin/contracts/policy';
-import { Channel, clientOf, type RpcClient } from '@myelin/rpc';
+import { Channel, clientOf, isMyelinError, type RpcClient } from '@myelin/rpc';
 import { agentSocket, type LabPaths, serviceSocket } from '../plan/paths.ts';
+import type { Deadline } from './deadline.ts';
+
+/**
+ * Repeats an idempotent call that didn't reach its service or wasn't answered in time, as kubelet does, until the time is over; then throws that `what` is overdue.
+ * Other errors are answers, and thrown at once.
+ */
+export async function untilAnswered<T>(deadline: Deadline, what: string, call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!isMyelinError(error, 'unavailable', 'deadline_exceeded')) throw error;
+      if (deadline.leftMs === 0) throw deadline.overdue(`${what}: ${error.message}`);
+      await delay(100);
+    }
+  }
+}
 
 export type AgentClient = RpcClient<typeof AgentServiceService>;
 export type PolicyClient = RpcClient<typeof PolicyServiceService>;

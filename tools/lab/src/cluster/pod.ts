@@ -1,14 +1,16 @@
 import type { EndpointSpec } from '@myelin/contracts/agent';
+import { LabFailure } from '../failure.ts';
 import { makeCgroup, removeCgroup } from '../machine/cgroup.ts';
 import { deleteNetns } from '../machine/netns.ts';
 import { launch } from '../machine/process.ts';
 import { namedPorts } from '../plan/changes.ts';
 import { netnsName, type Place } from '../plan/names.ts';
-import type { LabPod } from '../plan/objects.ts';
+import { type LabPod, podKey } from '../plan/objects.ts';
 import { placeLog } from '../plan/paths.ts';
 import { podProcesses } from '../plan/pod-processes.ts';
 import type { PodState } from '../plan/state.ts';
-import type { LabClients } from './clients.ts';
+import { type LabClients, untilAnswered } from './clients.ts';
+import type { Deadline } from './deadline.ts';
 import { createPlace } from './fabric.ts';
 import { type Lab, whereIs } from './lab.ts';
 import { startWorkload } from './workload.ts';
@@ -24,6 +26,15 @@ export const podPlace = ({ node, manifest: { namespace, name, hostNetwork } }: P
   name,
   hostNetwork,
 });
+
+const nameOf = ({ node, manifest }: PodState) => `node ${node}: Pod ${podKey(manifest)}`;
+
+/** What pods are worked on with. */
+export interface PodContext {
+  readonly lab: Lab;
+  readonly clients: LabClients;
+  readonly deadline: Deadline;
+}
 
 const endpointSpec = (lab: Lab, pod: PodState, manifest: LabPod): EndpointSpec => ({
   uid: pod.uid,
@@ -42,7 +53,7 @@ const endpointSpec = (lab: Lab, pod: PodState, manifest: LabPod): EndpointSpec =
  * Plays kubelet for a new pod: namespace and cgroup, the agent's endpoint, then its processes. Resolves when its policy is enforced and its test server
  * listens. A pod that can't be is marked with the reason, and the others go on.
  */
-export async function startPod(lab: Lab, pod: PodState, clients: LabClients): Promise<void> {
+export async function startPod({ lab, clients, deadline }: PodContext, pod: PodState): Promise<void> {
   await attempt(pod, async () => {
     const place = podPlace(pod);
     if (pod.manifest.hostNetwork) {
@@ -51,7 +62,8 @@ export async function startPod(lab: Lab, pod: PodState, clients: LabClients): Pr
       pod.identity = hostIdentity;
     } else {
       await createPlace(lab, place);
-      const { endpoint } = await clients.agent(pod.node).createEndpoint({ spec: endpointSpec(lab, pod, pod.manifest) });
+      const spec = endpointSpec(lab, pod, pod.manifest);
+      const { endpoint } = await untilAnswered(deadline, nameOf(pod), () => clients.agent(pod.node).createEndpoint({ spec }));
       pod.addresses = endpoint?.addresses ?? [];
       pod.identity = endpoint?.identity ?? 0;
     }
@@ -60,9 +72,10 @@ export async function startPod(lab: Lab, pod: PodState, clients: LabClients): Pr
 }
 
 /** Tells the agent of new labels or ports. */
-export async function updatePod(lab: Lab, pod: PodState, manifest: LabPod, clients: LabClients): Promise<void> {
+export async function updatePod({ lab, clients, deadline }: PodContext, pod: PodState, manifest: LabPod): Promise<void> {
   await attempt(pod, async () => {
-    const { endpoint } = await clients.agent(pod.node).updateEndpoint({ spec: endpointSpec(lab, pod, manifest) });
+    const spec = endpointSpec(lab, pod, manifest);
+    const { endpoint } = await untilAnswered(deadline, nameOf(pod), () => clients.agent(pod.node).updateEndpoint({ spec }));
     pod.identity = endpoint?.identity ?? pod.identity;
   });
 }
@@ -93,15 +106,16 @@ async function attempt(pod: PodState, action: () => Promise<void>): Promise<void
     await action();
     pod.failure = null;
   } catch (error) {
+    if (error instanceof LabFailure) throw error;
     pod.failure = (error as Error).message;
   }
 }
 
 /** Takes a pod away: its processes, its endpoint, its namespace. What isn't there any more is success. */
-export async function stopPod(lab: Lab, pod: PodState, clients: LabClients): Promise<void> {
+export async function stopPod({ lab, clients, deadline }: PodContext, pod: PodState): Promise<void> {
   const place = podPlace(pod);
   await removeCgroup(whereIs(lab, place).cgroup);
   if (pod.manifest.hostNetwork) return;
-  await clients.agent(pod.node).deleteEndpoint({ uid: pod.uid });
+  await untilAnswered(deadline, nameOf(pod), () => clients.agent(pod.node).deleteEndpoint({ uid: pod.uid }));
   await deleteNetns(netnsName(lab.id, place));
 }
