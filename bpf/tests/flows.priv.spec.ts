@@ -47,6 +47,33 @@ async function connect(family: Family): Promise<void> {
 describe.each(families)('flows over IPv%i', (family) => {
   const talk = clientToServer(family);
 
+  it('D8: a scan leaves nothing in the table: the first denial of a flow is reported, not remembered', async () => {
+    node.tables.policies.set(server.subject, { ingressDefault: 9 });
+    for (let port = 1; port <= 100; port++) {
+      const { counter, events } = await node.fromPod(client, talk.syn(40000, port));
+      expect([counter, events.length]).toEqual([deniedAtIngress.counter, 1]);
+    }
+    expect(await node.flowEntries()).toBe(0);
+  });
+
+  it('are remembered as denied when denied again: the third packet asks nobody, and counts as a repeat', async () => {
+    node.tables.policies.set(server.subject, { ingressDefault: 9 });
+    for (let denial = 1; denial <= 2; denial++) {
+      const { counter, events, marks } = await node.fromPod(client, talk.syn());
+      expect([counter, events.length]).toEqual([deniedAtIngress.counter, 1]);
+      expect(Object.keys(marks).some((name) => name.startsWith('COUNTER_DECISION'))).toBe(true);
+      expect(await node.flowEntries()).toBe(denial - 1);
+    }
+    const third = await node.fromPod(client, talk.syn());
+    expect([third.counter, third.events, third.marks]).toEqual([deniedAtIngress.counter, [], {}]);
+  });
+
+  it('that are denied in turns are remembered each', async () => {
+    node.tables.policies.set(server.subject, { ingressDefault: 9 });
+    for (let turn = 0; turn < 2; turn++) for (const port of [81, 82, 83]) await node.fromPod(client, talk.udp(40000, port));
+    expect(await node.flowEntries()).toBe(3);
+  });
+
   it('are decided once and reported once; what follows is a hit', async () => {
     expect(await node.fromPod(client, talk.udp())).toMatchObject({
       ...delivered,
@@ -145,11 +172,18 @@ describe.each(families)('edits of what live flows depend on, over IPv%i', (famil
 
   it('D2: a denial is remembered only until an edit permits the flow', async () => {
     node.tables.policies.set(server.subject, { ingressDefault: 9 });
-    expect(await node.fromPod(client, talk.udp())).toMatchObject(deniedAtIngress);
-    expect(await node.fromPod(client, talk.udp())).toMatchObject({ ...deniedAtIngress, marks: {} });
+    for (let packet = 0; packet < 3; packet++) expect(await node.fromPod(client, talk.udp())).toMatchObject(deniedAtIngress);
     node.tables.policies.set(server.subject, onlyFromClient);
     expect(await node.fromPod(client, talk.udp())).toMatchObject(delivered);
     expect(await node.fromPod(client, talk.udp())).toMatchObject(hit);
+  });
+
+  it('that an edit cuts are remembered as denied at once', async () => {
+    await connect(family);
+    node.tables.policies.set(client.subject, { egressDefault: 9 });
+    expect(await node.fromPod(client, talk.ack())).toMatchObject({ ...deniedAtEgress, events: [{ type: 2 }] });
+    const next = await node.fromPod(client, talk.ack());
+    expect([next.counter, next.events, next.marks]).toEqual([deniedAtEgress.counter, [], {}]);
   });
 
   it("D2: a relabelled pod's flows are decided anew", async () => {

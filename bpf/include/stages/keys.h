@@ -53,6 +53,14 @@ static __always_inline bool find_flow(const struct packet *packet, __u8 family, 
 	return flow_find6(&key->ipv6, found);
 }
 
+/* `key`: as find_flow filled it for this packet. */
+static __always_inline __u64 hash_of_flow(const struct packet *packet, const union flow_key *key)
+{
+	if (packet->family == 4)
+		return flow_hash((const flow_word *)&key->ipv4, FLOW_WORDS4);
+	return flow_hash((const flow_word *)&key->ipv6, FLOW_WORDS6);
+}
+
 /* Whether an open flow has an entry for packets of the other direction, which come in at `zone`, as its original one. */
 static __noinline bool answers_open_flow(const struct packet *packet, __u16 zone)
 {

@@ -7,6 +7,7 @@
 
 #include "../flow/flow.h"
 #include "../maps/counters.h"
+#include "../maps/denials.h"
 #include "../maps/run.h"
 #include "../parse/packet.h"
 #include "../types/reason.h"
@@ -52,10 +53,17 @@ static __always_inline int store_allowed(const struct __sk_buff *skb, struct run
 	return store(run, opened_in) == FLOW_STORED ? CARRY_ON : REASON_CONNTRACK_INSERT;
 }
 
-/* A denied one, so that its next packet needs no decision; nothing is lost where there is no room. */
+/*
+ * A denied one. A flow that has an entry is cut off at once, and so is one whose reply is denied; any other is remembered when it comes again, so that its third packet needs no decision.
+ * Nothing is lost where there is no room.
+ */
 static __always_inline void store_denied(struct run *run, __u16 opened_in, enum drop_reason reason)
 {
+	const struct packet *packet = &run->packet;
+
+	if (packet->entry == ENTRY_NONE && !packet->reply && !denied_before(hash_of_flow(packet, &run->key)))
+		return;
 	run->decision.reason = reason;
-	run->decision.flags = run->packet.at == DIRECTION_INGRESS ? FLOW_AT_INGRESS : 0;
+	run->decision.flags = packet->at == DIRECTION_INGRESS ? FLOW_AT_INGRESS : 0;
 	store(run, opened_in);
 }

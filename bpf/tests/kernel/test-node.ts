@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type BpfMap, BpfObject, type BpfProgram, RingBuffer, records } from '@myelin/bpf-native';
 import { type Event, eventCodec, flowBucket4Codec, flowBucket6Codec } from '@myelin/datapath-layout';
+import { dumpBuckets, type Family } from '../flow/bucket-dump.ts';
 import { Counts } from './counts.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
 import { type Pod, Tables } from './tables.ts';
@@ -11,7 +12,10 @@ const objectFile = join(import.meta.dirname, '..', '..', 'build', 'pod.o');
 /** Buckets of each flow table: few, so that emptying them costs nothing. */
 const flowBuckets = 64;
 
-const everyBucket = Buffer.concat(Array.from({ length: flowBuckets }, (_, bucket) => integerKey(bucket)));
+const indexes = (count: number) => Buffer.concat(Array.from({ length: count }, (_, index) => integerKey(index)));
+const everyBucket = indexes(flowBuckets);
+/** Of the map `denials`. */
+const everyDenial = indexes(8192);
 
 /** Offsets in `struct __sk_buff` of what a test run may set. */
 const contextFields = { size: 192, ingressIfindex: 36, ifindex: 40 } as const;
@@ -27,8 +31,9 @@ export class TestNode {
   readonly tables: Tables;
   readonly #object: BpfObject;
   readonly #programs: { readonly fromPod: BpfProgram; readonly toPod: BpfProgram };
-  readonly #flows: readonly { readonly map: BpfMap; readonly empty: Buffer }[];
+  readonly #flows: readonly { readonly map: BpfMap; readonly empty: Buffer; readonly family: Family }[];
   readonly #shares: BpfMap;
+  readonly #denials: BpfMap;
   readonly #counts: Counts;
   readonly #ring: RingBuffer;
   #records: Event[] = [];
@@ -38,10 +43,11 @@ export class TestNode {
     this.tables = new Tables(object);
     this.#programs = { fromPod: object.program('from_pod'), toPod: object.program('to_pod') };
     this.#flows = [
-      { map: object.map('flows_v4'), empty: Buffer.alloc(flowBuckets * flowBucket4Codec.size) },
-      { map: object.map('flows_v6'), empty: Buffer.alloc(flowBuckets * flowBucket6Codec.size) },
+      { map: object.map('flows_v4'), empty: Buffer.alloc(flowBuckets * flowBucket4Codec.size), family: 4 },
+      { map: object.map('flows_v6'), empty: Buffer.alloc(flowBuckets * flowBucket6Codec.size), family: 6 },
     ];
     this.#shares = object.map('flow_shares');
+    this.#denials = object.map('denials');
     this.#counts = new Counts(object.map('counters'));
     this.#ring = new RingBuffer(object.map('events'), Buffer.alloc(1 << 20), (batch) => this.#take(batch));
   }
@@ -71,7 +77,15 @@ export class TestNode {
     for (const { map, empty } of this.#flows) map.updateBatchSync(everyBucket, empty);
     // The shares count the entries that have just gone.
     this.#shares.update(integerKey(0), Buffer.alloc(this.#shares.info.valueSize));
+    this.#denials.updateBatchSync(everyDenial, Buffer.alloc(everyDenial.length));
     this.events();
+  }
+
+  /** How many entries the flow tables hold. */
+  async flowEntries(): Promise<number> {
+    let entries = 0;
+    for (const { map, family } of this.#flows) for await (const bucket of dumpBuckets(map, family)) entries += bucket.entries.length;
+    return entries;
   }
 
   /** A packet that the pod sends. */

@@ -10,6 +10,7 @@
 
 #include "flow/write.h"
 #include "maps/decisions.h"
+#include "maps/denials.h"
 
 enum {
 	HEADERS = 64, /* Ethernet, IPv4 or IPv6, ports */
@@ -35,6 +36,7 @@ __u32 forget_buckets[2]; /* of flows_v4, where both directions of the flow lie *
 __u32 forget_ways[2];
 __u32 forget_owner; /* the endpoint that they are charged to */
 __u32 forget_decisions[2];
+__u32 forget_denial; /* where the flow is marked as denied */
 
 /* The frame's first bytes; NULL: it is shorter than any of ours. */
 static __always_inline __u8 *restore_headers(struct __sk_buff *skb)
@@ -72,6 +74,14 @@ static __always_inline void forget_decision(__u32 index)
 
 	if (decision)
 		decision->answer.known = 0;
+}
+
+static __always_inline void forget_mark(__u32 index)
+{
+	__u32 *mark = bpf_map_lookup_elem(&denials, &index);
+
+	if (mark)
+		*mark = 0;
 }
 
 static __always_inline void forget_flow(void)
@@ -130,6 +140,7 @@ int undecided_flow(struct __sk_buff *skb)
 {
 	restore_headers(skb);
 	forget_flow();
+	forget_mark(forget_denial);
 	for (int i = 0; i < 2; i++)
 		forget_decision(forget_decisions[i]);
 	return run(skb);

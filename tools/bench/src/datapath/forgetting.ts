@@ -28,9 +28,13 @@ export async function findFlow(node: BenchNode, sourcePort: number, destinationP
   return places;
 }
 
-/** Runs `packet`, and says at which places it left an answer in the cache of policy decisions, on any CPU. */
-export async function findDecisions(node: BenchNode, packet: () => Promise<unknown>): Promise<readonly number[]> {
-  const map = node.map('decisions');
+/** Runs `packet`, and says at which places of an array map it left something: on any CPU, where each has its own. Empties the map first. */
+export async function findTraces(
+  node: BenchNode,
+  name: 'decisions' | 'denials',
+  packet: () => Promise<unknown>,
+): Promise<readonly number[]> {
+  const map = node.map(name);
   const zero = Buffer.alloc(map.info.userValueSize);
   const keys = Array.from({ length: map.info.maxEntries }, (_, index) => {
     const key = Buffer.alloc(4);
@@ -39,6 +43,5 @@ export async function findDecisions(node: BenchNode, packet: () => Promise<unkno
   });
   for (const key of keys) map.update(key, zero);
   await packet();
-  const places = keys.flatMap((key, index) => (map.lookup(key)!.equals(zero) ? [] : [index]));
-  return places;
+  return keys.flatMap((key, index) => (map.lookup(key)!.equals(zero) ? [] : [index]));
 }

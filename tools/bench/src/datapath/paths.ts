@@ -1,6 +1,6 @@
 import { connect, firstPort, podFrame, singlePorts, verdicts } from './connections.ts';
 import type { CounterName, Expected } from './evidence.ts';
-import { findDecisions, findFlow } from './forgetting.ts';
+import { findFlow, findTraces } from './forgetting.ts';
 import { tcpFlags } from './frame.ts';
 import type { BenchNode, NodePod } from './node.ts';
 import type { PathOptions } from './path.ts';
@@ -107,10 +107,13 @@ async function forgetfulWrapper(
   [source, destination]: readonly [number, number],
   undecided: boolean,
 ): Promise<Wrapper> {
-  const decisions = await findDecisions(node, () => node.send(client, frame));
+  const send = () => node.send(client, frame);
+  const decisions = await findTraces(node, 'decisions', send);
+  const [denial = 0] = await findTraces(node, 'denials', send);
+  // A denied flow gets its entry when it is denied again.
+  await send();
   const places = await findFlow(node, source, destination);
-  if (places.length === 0 || decisions.length === 0)
-    throw new Error('a first packet left no trace in the flow table or among the decisions');
+  if (places.length === 0 || decisions.length === 0) throw new Error('the packets left no trace in the flow table or among the decisions');
   const program: WrapperProgram = undecided ? 'undecided_flow' : 'unknown_flow';
   const wrapper = await Wrapper.load(program, node);
   // A denied flow has one entry: it is forgotten twice.
@@ -121,6 +124,7 @@ async function forgetfulWrapper(
     forget_ways: [first!.way, second!.way],
     forget_owner: client.slot,
     forget_decisions: [decision!, decisionToo!],
+    forget_denial: denial,
   });
   return wrapper;
 }

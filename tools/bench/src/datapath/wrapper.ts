@@ -17,7 +17,8 @@ export type WrapperVariable =
   | 'forget_buckets'
   | 'forget_ways'
   | 'forget_owner'
-  | 'forget_decisions';
+  | 'forget_decisions'
+  | 'forget_denial';
 
 const headerBytes = 64;
 
