@@ -20,6 +20,15 @@ const common = object('Options', {
 });
 
 const node = optional(option('-n', '--node', string({ metavar: 'NODE' }), { description: message`Only this node.` }));
+const revision = optional(
+  option('--revision', string({ metavar: 'INCARNATION.COUNTER' }), {
+    description: message`As "policy apply" prints it; default: the newest that is stored.`,
+  }),
+);
+const timeout = withDefault(
+  option('--timeout', integer({ metavar: 'SECONDS', min: 1, max: 3600 }), { description: message`How long to wait (default: 30).` }),
+  30,
+);
 const files = multiple(
   option('-f', '--file', string({ metavar: 'FILE|DIR|-' }), {
     description: message`A manifest, a folder of manifests, or - for standard input; may be repeated.`,
@@ -88,6 +97,12 @@ const policy = command(
     ),
     command('list', merge(object({ action: constant('policy-list') }), common), {
       description: message`Stored policies, and how many identities each selects.`,
+    }),
+    command('wait', merge(object({ action: constant('policy-wait'), revision, timeout, node }), common), {
+      description: message`Waits until every node's kernel enforces a revision. Exit 3, naming the nodes and what they have, where the time is over first.`,
+    }),
+    command('verify', merge(object({ action: constant('policy-verify'), revision, timeout, node }), common), {
+      description: message`Reads the policy tables of every node's kernel back and compares them, for all peers, protocols and ports, with what the compiler compiled at the same revision. Exit 1 where a node deviates, 3 where one never stood at the revision.`,
     }),
   ),
   { description: message`Policies: Kubernetes NetworkPolicy and Cilium's kinds.` },

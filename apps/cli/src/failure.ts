@@ -5,6 +5,8 @@ export const exitCodes = {
   failed: 1,
   /** The command line or a manifest is wrong; nothing was changed. */
   usage: 2,
+  /** The time was over before it was done. */
+  overdue: 3,
   /** A service didn't answer. */
   unreachable: 4,
 } as const;

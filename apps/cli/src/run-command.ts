@@ -4,6 +4,8 @@ import { listEndpoints } from './commands/endpoint.ts';
 import { getIdentity, listIdentities, whoIs } from './commands/identity.ts';
 import { monitorFlows } from './commands/monitor.ts';
 import { applyPolicies, deletePolicies, listPolicies } from './commands/policy.ts';
+import { verifyPolicies } from './commands/policy-verify.ts';
+import { waitForPolicies } from './commands/policy-wait.ts';
 import { showStatus } from './commands/status.ts';
 
 /** Runs a parsed command and returns its exit code. */
@@ -25,6 +27,10 @@ export function runCommand(command: Command, context: CommandContext): Promise<n
       return deletePolicies(command, context);
     case 'policy-list':
       return listPolicies(command, context);
+    case 'policy-wait':
+      return waitForPolicies(command, context);
+    case 'policy-verify':
+      return verifyPolicies(command, context);
     case 'monitor':
       return monitorFlows(command, context);
   }

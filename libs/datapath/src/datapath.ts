@@ -4,6 +4,7 @@ import { type Counters, readCounters, readEventsLost } from './counters.ts';
 import { DatapathError } from './error.ts';
 import { findObjects } from './find-objects.ts';
 import { type LoadedDatapath, loadDatapath, type TableSizes } from './load.ts';
+import { type KernelTables, readKernelTables } from './read-tables.ts';
 import type { TablePressure } from './table.ts';
 import { openTables, required, type Tables } from './tables.ts';
 
@@ -74,6 +75,11 @@ export class Datapath implements Tables {
   /** How full the tables are that the node fills. */
   pressure(): readonly TablePressure[] {
     return [this.endpoints.pressure, ...this.addresses.pressure, ...this.prefixes.pressure, ...this.policies.pressure];
+  }
+
+  /** All that decides by policy, read back from the maps. No edit may be under way. */
+  readTables(): Promise<KernelTables> {
+    return readKernelTables(this.#loaded.maps, this);
   }
 
   /** By table: writes that it had no room for, since this process began. */

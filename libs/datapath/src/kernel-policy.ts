@@ -1,7 +1,7 @@
 import { type Prefix, prefix } from '@myelin/address';
 import { direction as directions, policySpace } from '@myelin/datapath-layout';
 import { reservedIdentities } from '@myelin/labels';
-import type { LocalDirection, LocalEntry, LocalPolicy, PrefixRow } from '@myelin/policy-localize';
+import type { LocalDirection, LocalEntry, LocalPolicy, PeerKey, PrefixRow } from '@myelin/policy-localize';
 import type { PolicyImage, PolicyImageEntry } from './policy-image.ts';
 
 function entryOf(direction: number, { peer, protocol, port, verdict, origin }: LocalEntry): PolicyImageEntry {
@@ -28,6 +28,37 @@ export function kernelPolicy({ identity, digest, ingress, egress }: LocalPolicy)
     ingressClasses: ingress.usesClasses,
     egressClasses: egress.usesClasses,
     entries: [...entries(directions.DIRECTION_INGRESS, ingress), ...entries(directions.DIRECTION_EGRESS, egress)],
+  };
+}
+
+function localEntry({ space, peer, protocol, port, portBits, deny, origin }: PolicyImageEntry): LocalEntry {
+  const key: PeerKey =
+    space === policySpace.SPACE_ANY
+      ? { space: 'any' }
+      : space === policySpace.SPACE_IDENTITY
+        ? { space: 'identity', identity: peer }
+        : { space: 'class', number: peer };
+  return { peer: key, protocol, port: portBits === 0 ? null : { port, bits: portBits }, verdict: deny ? 'deny' : 'allow', origin };
+}
+
+/** What `kernelPolicy` was made of, read back from the kernel's tables. */
+export function localPolicy(image: PolicyImage): LocalPolicy {
+  const entries = (wanted: number) => image.entries.filter(({ direction }) => direction === wanted).map(localEntry);
+  return {
+    identity: image.identity,
+    digest: image.digest,
+    ingress: {
+      isolated: image.ingressIsolated,
+      defaultOrigin: image.ingressDefaultOrigin,
+      usesClasses: image.ingressClasses,
+      entries: entries(directions.DIRECTION_INGRESS),
+    },
+    egress: {
+      isolated: image.egressIsolated,
+      defaultOrigin: image.egressDefaultOrigin,
+      usesClasses: image.egressClasses,
+      entries: entries(directions.DIRECTION_EGRESS),
+    },
   };
 }
 

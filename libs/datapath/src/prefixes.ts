@@ -54,7 +54,8 @@ export class PrefixTable {
 
   static async open(maps: Readonly<Record<Family, BpfMap>>, clock: Clock, onFull: OnFull): Promise<PrefixTable> {
     const table = new PrefixTable(maps, clock, onFull);
-    for (const family of [4, 6] as const) await table.#load(family);
+    for (const family of [4, 6] as const)
+      for (const entry of await readPrefixes(family, maps[family])) table.#entries.set(formatPrefix(entry.prefix), entry);
     return table;
   }
 
@@ -116,15 +117,18 @@ export class PrefixTable {
     this.#maps[prefix.family].delete(encodeKey(prefix));
     this.#entries.delete(formatPrefix(prefix));
   }
+}
 
-  async #load(family: Family): Promise<void> {
-    const { keySize } = this.#maps[family].info;
-    for await (const { count, keys, values } of this.#maps[family].batches()) {
-      for (let i = 0; i < count; i++) {
-        const prefix = decodeKey(family, keys.subarray(i * keySize, (i + 1) * keySize));
-        const { identity, peerClass } = prefixCodec.read(values, i * prefixCodec.size);
-        this.#entries.set(formatPrefix(prefix), { prefix, identity, peerClass });
-      }
+/** All entries of one family's map. */
+export async function readPrefixes(family: Family, map: BpfMap): Promise<readonly PrefixEntry[]> {
+  const { keySize } = map.info;
+  const found: PrefixEntry[] = [];
+  for await (const { count, keys, values } of map.batches()) {
+    for (let i = 0; i < count; i++) {
+      const prefix = decodeKey(family, keys.subarray(i * keySize, (i + 1) * keySize));
+      const { identity, peerClass } = prefixCodec.read(values, i * prefixCodec.size);
+      found.push({ prefix, identity, peerClass });
     }
   }
+  return found;
 }

@@ -82,14 +82,16 @@ function decodeProtocol(name: string): Protocol | null {
   return protocol;
 }
 
-const decodeReference = ({ kind, namespace, name, uid }: wire.PolicyReference): PolicyReference => ({
+/** A policy's name. */
+export const decodeReference = ({ kind, namespace, name, uid }: wire.PolicyReference): PolicyReference => ({
   kind: kind as PolicyKind,
   namespace,
   name,
   uid,
 });
 
-function decodeSection(section: string): RuleOrigin['section'] {
+/** A rule's section. Throws MalformedPolicy for an unknown word. */
+export function decodeSection(section: string): RuleOrigin['section'] {
   const known = ruleSections.find((name) => name === section);
   if (known === undefined) throw new MalformedPolicy(`unknown section "${section}"`);
   return known;

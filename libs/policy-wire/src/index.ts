@@ -1,2 +1,3 @@
 export { decodeCompiledPolicy, MalformedPolicy } from './decode.ts';
 export { encodeCompiledPolicy } from './encode.ts';
+export { decodeKernelSubject, encodeKernelSubject } from './kernel-subject.ts';

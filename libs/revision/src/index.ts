@@ -1,2 +1,2 @@
 export type { Revision } from '@myelin/contracts/types';
-export { compareRevisions, formatRevision, includesRevision, laterRevision, zeroRevision } from './revision.ts';
+export { compareRevisions, formatRevision, includesRevision, laterRevision, parseRevision, zeroRevision } from './revision.ts';

@@ -24,3 +24,9 @@ export function laterRevision(a: Revision, b: Revision): Revision {
 export function formatRevision({ incarnation, counter }: Revision): string {
   return `${incarnation}.${counter}`;
 }
+
+/** Reads what `formatRevision` wrote; null: it is none. */
+export function parseRevision(text: string): Revision | null {
+  const parts = /^(\d{1,20})\.(\d{1,20})$/.exec(text);
+  return parts === null ? null : { incarnation: BigInt(parts[1]!), counter: BigInt(parts[2]!) };
+}

@@ -1,9 +1,9 @@
 import { formatPrefix, type Prefix, parsePrefix } from '@myelin/address';
 import type { Revision } from '@myelin/contracts/types';
-import type { AddressTable, AppliedIdentities, DatapathError } from '@myelin/datapath';
+import type { AddressTable, AppliedIdentities, DatapathError, KernelTables } from '@myelin/datapath';
 import type { Decider } from '@myelin/flow-api';
 import { identityRanges, isNodeLocal } from '@myelin/labels';
-import { type Allocation, type LocalChange, Localizer, type PrefixRow } from '@myelin/policy-localize';
+import { type Allocation, type LocalChange, Localizer, type Origin, type PrefixRow } from '@myelin/policy-localize';
 import type { CompiledPolicy } from '@myelin/policy-model';
 import { includesRevision, laterRevision, zeroRevision } from '@myelin/revision';
 import type { Log } from '@myelin/service';
@@ -27,6 +27,14 @@ export interface AppliedRevisions {
 export interface PolicyKernel extends PolicyTables {
   readonly appliedIdentities: AppliedIdentities;
   readonly addresses: AddressTable;
+  readTables(): Promise<KernelTables>;
+}
+
+/** What the kernel holds between two changes, and what it stands for. */
+export interface PolicyReceipt {
+  readonly applied: AppliedRevisions;
+  readonly tables: KernelTables;
+  readonly originOf: (number: number) => Origin | null;
 }
 
 /** What keeping policies needs. */
@@ -153,6 +161,15 @@ export class Policies implements PolicyNames {
     return this.#enqueue(() => this.#applyBatch(batch));
   }
 
+  /** Reads the kernel's tables when no change is under way. */
+  receipt(): Promise<PolicyReceipt> {
+    return this.#enqueue(async () => ({
+      applied: this.#applied,
+      tables: await this.#options.kernel.readTables(),
+      originOf: (number) => this.#localizer.origin(number),
+    }));
+  }
+
   /** All pod ranges of the cluster: addresses in them that nobody has are unknown (design D4). */
   setClusterRanges(ranges: readonly Prefix[]): Promise<void> {
     this.#options.state.write(rangesFile, ranges.map(formatPrefix));
@@ -167,9 +184,12 @@ export class Policies implements PolicyNames {
     return this.#prefixTexts.get(identity) ?? null;
   }
 
-  #enqueue(change: () => Promise<void>): Promise<void> {
+  #enqueue<T>(change: () => Promise<T>): Promise<T> {
     const done = this.#queue.then(change);
-    this.#queue = done.catch(() => {});
+    this.#queue = done.then(
+      () => {},
+      () => {},
+    );
     return done;
   }
 

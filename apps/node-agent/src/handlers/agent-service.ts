@@ -8,6 +8,7 @@ import type { EndpointRecord, EndpointSpec } from '../domain/endpoint.ts';
 import { readSpec, specMessage } from '../domain/endpoint-spec.ts';
 import { readVerdicts } from '../domain/event-filter.ts';
 import { hardwareAddresses, hostInterfaceName } from '../domain/host-interface.ts';
+import { readPolicyTables } from './policy-tables.ts';
 
 /** The agent's gRPC service. `node` gives the running node, and throws `unavailable` before there is one. */
 export function agentService(node: () => Node): ImplementedService {
@@ -26,6 +27,7 @@ export function agentService(node: () => Node): ImplementedService {
     },
     listEndpoints: () => ({ endpoints: node().endpoints.records.map((record) => endpointMessage(node(), record)) }),
     monitor: (request, context) => monitor(node(), request, context),
+    readPolicyTables: () => readPolicyTables(node()),
   };
   return implement(AgentServiceService, handlers);
 }

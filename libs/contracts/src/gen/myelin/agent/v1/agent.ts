@@ -22,6 +22,7 @@ import {
 } from "@grpc/grpc-js";
 import { Flow } from "../../../flow/flow.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
+import { Any, PolicyReference } from "../../policy/v1/policy.ts";
 import { Revision } from "../../types/v1/revision.ts";
 
 export const protobufPackage = "myelin.agent.v1";
@@ -186,6 +187,92 @@ export interface MonitorResponse {
     | undefined;
   /** Events lost since the last message (design D7). */
   lost: bigint;
+}
+
+export interface ReadPolicyTablesRequest {
+}
+
+export interface ReadPolicyTablesResponse {
+  content: { $case: "node"; value: NodeTables } | { $case: "subject"; value: KernelSubject } | undefined;
+}
+
+export interface NodeTables {
+  /** What the tables below stand for. */
+  policyRevision: Revision | undefined;
+  identityRevision: Revision | undefined;
+  appliedIdentities: number[];
+  prefixes: KernelPrefix[];
+  endpoints: KernelEndpoint[];
+  /** Pod ranges of the cluster, as the agent was told: addresses in them that nobody has must be unknown (identity 0). */
+  clusterRanges: string[];
+}
+
+export interface KernelPrefix {
+  prefix: string;
+  /** Of addresses that no endpoint or node has; 0: unknown. */
+  identity: number;
+  /** Of all its addresses; 0: none. */
+  peerClass: number;
+}
+
+export interface KernelEndpoint {
+  /** namespace/name */
+  pod: string;
+  identity: number;
+  /** Identity that the policy in force for its packets is for; 0: there is none. */
+  subject: number;
+  ready: boolean;
+}
+
+export interface KernelSubject {
+  identity: number;
+  digest: string;
+  ingress: KernelDirection | undefined;
+  egress:
+    | KernelDirection
+    | undefined;
+  /** What the origin numbers of its entries stand for. */
+  origins: KernelOrigin[];
+}
+
+export interface KernelDirection {
+  isolated: boolean;
+  defaultOrigin: number;
+  /** Whether packets are asked about in class space at all. */
+  usesClasses: boolean;
+  entries: KernelEntry[];
+}
+
+/** See libs/policy-localize, local-policy.ts: the same shape. */
+export interface KernelEntry {
+  peer:
+    | { $case: "any"; value: Any }
+    | { $case: "identity"; value: number }
+    | { $case: "class"; value: number }
+    | undefined;
+  /** IP protocol number; absent: every protocol. */
+  protocol?:
+    | number
+    | undefined;
+  /** First port of the block, and how many of its 16 bits are fixed; 0 bits: every port. */
+  port: number;
+  portBits: number;
+  deny: boolean;
+  origin: number;
+}
+
+export interface KernelOrigin {
+  number: number;
+  /** Either the rules that decided, or the policies whose default deny did. */
+  rules: KernelRule[];
+  isolatedBy: PolicyReference[];
+}
+
+export interface KernelRule {
+  policy: PolicyReference | undefined;
+  section: string;
+  specIndex: number;
+  ruleIndex: number;
 }
 
 function createBaseGetStatusRequest(): GetStatusRequest {
@@ -2121,6 +2208,968 @@ export const MonitorResponse: MessageFns<MonitorResponse> = {
   },
 };
 
+function createBaseReadPolicyTablesRequest(): ReadPolicyTablesRequest {
+  return {};
+}
+
+export const ReadPolicyTablesRequest: MessageFns<ReadPolicyTablesRequest> = {
+  encode(_: ReadPolicyTablesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadPolicyTablesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadPolicyTablesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReadPolicyTablesRequest>, I>>(base?: I): ReadPolicyTablesRequest {
+    return ReadPolicyTablesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReadPolicyTablesRequest>, I>>(_: I): ReadPolicyTablesRequest {
+    const message = createBaseReadPolicyTablesRequest();
+    return message;
+  },
+};
+
+function createBaseReadPolicyTablesResponse(): ReadPolicyTablesResponse {
+  return { content: undefined };
+}
+
+export const ReadPolicyTablesResponse: MessageFns<ReadPolicyTablesResponse> = {
+  encode(message: ReadPolicyTablesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.content?.$case) {
+      case "node":
+        NodeTables.encode(message.content.value, writer.uint32(10).fork()).join();
+        break;
+      case "subject":
+        KernelSubject.encode(message.content.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadPolicyTablesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadPolicyTablesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.content = { $case: "node", value: NodeTables.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.content = { $case: "subject", value: KernelSubject.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReadPolicyTablesResponse>, I>>(base?: I): ReadPolicyTablesResponse {
+    return ReadPolicyTablesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReadPolicyTablesResponse>, I>>(object: I): ReadPolicyTablesResponse {
+    const message = createBaseReadPolicyTablesResponse();
+    switch (object.content?.$case) {
+      case "node": {
+        if (object.content?.value !== undefined && object.content?.value !== null) {
+          message.content = { $case: "node", value: NodeTables.fromPartial(object.content.value) };
+        }
+        break;
+      }
+      case "subject": {
+        if (object.content?.value !== undefined && object.content?.value !== null) {
+          message.content = { $case: "subject", value: KernelSubject.fromPartial(object.content.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseNodeTables(): NodeTables {
+  return {
+    policyRevision: undefined,
+    identityRevision: undefined,
+    appliedIdentities: [],
+    prefixes: [],
+    endpoints: [],
+    clusterRanges: [],
+  };
+}
+
+export const NodeTables: MessageFns<NodeTables> = {
+  encode(message: NodeTables, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.policyRevision !== undefined) {
+      Revision.encode(message.policyRevision, writer.uint32(10).fork()).join();
+    }
+    if (message.identityRevision !== undefined) {
+      Revision.encode(message.identityRevision, writer.uint32(18).fork()).join();
+    }
+    if (message.appliedIdentities.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.appliedIdentities) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    for (const v of message.prefixes) {
+      KernelPrefix.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.endpoints) {
+      KernelEndpoint.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.clusterRanges) {
+      writer.uint32(50).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeTables {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeTables();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.policyRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.identityRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.appliedIdentities.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.appliedIdentities.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.prefixes.push(KernelPrefix.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.endpoints.push(KernelEndpoint.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.clusterRanges.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<NodeTables>, I>>(base?: I): NodeTables {
+    return NodeTables.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NodeTables>, I>>(object: I): NodeTables {
+    const message = createBaseNodeTables();
+    message.policyRevision = (object.policyRevision !== undefined && object.policyRevision !== null)
+      ? Revision.fromPartial(object.policyRevision)
+      : undefined;
+    message.identityRevision = (object.identityRevision !== undefined && object.identityRevision !== null)
+      ? Revision.fromPartial(object.identityRevision)
+      : undefined;
+    message.appliedIdentities = object.appliedIdentities?.map((e) => e) || [];
+    message.prefixes = object.prefixes?.map((e) => KernelPrefix.fromPartial(e)) || [];
+    message.endpoints = object.endpoints?.map((e) => KernelEndpoint.fromPartial(e)) || [];
+    message.clusterRanges = object.clusterRanges?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseKernelPrefix(): KernelPrefix {
+  return { prefix: "", identity: 0, peerClass: 0 };
+}
+
+export const KernelPrefix: MessageFns<KernelPrefix> = {
+  encode(message: KernelPrefix, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.prefix !== "") {
+      writer.uint32(10).string(message.prefix);
+    }
+    if (message.identity !== 0) {
+      writer.uint32(16).uint32(message.identity);
+    }
+    if (message.peerClass !== 0) {
+      writer.uint32(24).uint32(message.peerClass);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KernelPrefix {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKernelPrefix();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.prefix = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.identity = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.peerClass = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<KernelPrefix>, I>>(base?: I): KernelPrefix {
+    return KernelPrefix.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<KernelPrefix>, I>>(object: I): KernelPrefix {
+    const message = createBaseKernelPrefix();
+    message.prefix = object.prefix ?? "";
+    message.identity = object.identity ?? 0;
+    message.peerClass = object.peerClass ?? 0;
+    return message;
+  },
+};
+
+function createBaseKernelEndpoint(): KernelEndpoint {
+  return { pod: "", identity: 0, subject: 0, ready: false };
+}
+
+export const KernelEndpoint: MessageFns<KernelEndpoint> = {
+  encode(message: KernelEndpoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pod !== "") {
+      writer.uint32(10).string(message.pod);
+    }
+    if (message.identity !== 0) {
+      writer.uint32(16).uint32(message.identity);
+    }
+    if (message.subject !== 0) {
+      writer.uint32(24).uint32(message.subject);
+    }
+    if (message.ready !== false) {
+      writer.uint32(32).bool(message.ready);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KernelEndpoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKernelEndpoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pod = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.identity = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.subject = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ready = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<KernelEndpoint>, I>>(base?: I): KernelEndpoint {
+    return KernelEndpoint.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<KernelEndpoint>, I>>(object: I): KernelEndpoint {
+    const message = createBaseKernelEndpoint();
+    message.pod = object.pod ?? "";
+    message.identity = object.identity ?? 0;
+    message.subject = object.subject ?? 0;
+    message.ready = object.ready ?? false;
+    return message;
+  },
+};
+
+function createBaseKernelSubject(): KernelSubject {
+  return { identity: 0, digest: "", ingress: undefined, egress: undefined, origins: [] };
+}
+
+export const KernelSubject: MessageFns<KernelSubject> = {
+  encode(message: KernelSubject, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.identity !== 0) {
+      writer.uint32(8).uint32(message.identity);
+    }
+    if (message.digest !== "") {
+      writer.uint32(18).string(message.digest);
+    }
+    if (message.ingress !== undefined) {
+      KernelDirection.encode(message.ingress, writer.uint32(26).fork()).join();
+    }
+    if (message.egress !== undefined) {
+      KernelDirection.encode(message.egress, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.origins) {
+      KernelOrigin.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KernelSubject {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKernelSubject();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.identity = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ingress = KernelDirection.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.egress = KernelDirection.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.origins.push(KernelOrigin.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<KernelSubject>, I>>(base?: I): KernelSubject {
+    return KernelSubject.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<KernelSubject>, I>>(object: I): KernelSubject {
+    const message = createBaseKernelSubject();
+    message.identity = object.identity ?? 0;
+    message.digest = object.digest ?? "";
+    message.ingress = (object.ingress !== undefined && object.ingress !== null)
+      ? KernelDirection.fromPartial(object.ingress)
+      : undefined;
+    message.egress = (object.egress !== undefined && object.egress !== null)
+      ? KernelDirection.fromPartial(object.egress)
+      : undefined;
+    message.origins = object.origins?.map((e) => KernelOrigin.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseKernelDirection(): KernelDirection {
+  return { isolated: false, defaultOrigin: 0, usesClasses: false, entries: [] };
+}
+
+export const KernelDirection: MessageFns<KernelDirection> = {
+  encode(message: KernelDirection, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.isolated !== false) {
+      writer.uint32(8).bool(message.isolated);
+    }
+    if (message.defaultOrigin !== 0) {
+      writer.uint32(16).uint32(message.defaultOrigin);
+    }
+    if (message.usesClasses !== false) {
+      writer.uint32(24).bool(message.usesClasses);
+    }
+    for (const v of message.entries) {
+      KernelEntry.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KernelDirection {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKernelDirection();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.isolated = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.defaultOrigin = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.usesClasses = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.entries.push(KernelEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<KernelDirection>, I>>(base?: I): KernelDirection {
+    return KernelDirection.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<KernelDirection>, I>>(object: I): KernelDirection {
+    const message = createBaseKernelDirection();
+    message.isolated = object.isolated ?? false;
+    message.defaultOrigin = object.defaultOrigin ?? 0;
+    message.usesClasses = object.usesClasses ?? false;
+    message.entries = object.entries?.map((e) => KernelEntry.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseKernelEntry(): KernelEntry {
+  return { peer: undefined, protocol: undefined, port: 0, portBits: 0, deny: false, origin: 0 };
+}
+
+export const KernelEntry: MessageFns<KernelEntry> = {
+  encode(message: KernelEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.peer?.$case) {
+      case "any":
+        Any.encode(message.peer.value, writer.uint32(10).fork()).join();
+        break;
+      case "identity":
+        writer.uint32(16).uint32(message.peer.value);
+        break;
+      case "class":
+        writer.uint32(24).uint32(message.peer.value);
+        break;
+    }
+    if (message.protocol !== undefined) {
+      writer.uint32(32).uint32(message.protocol);
+    }
+    if (message.port !== 0) {
+      writer.uint32(40).uint32(message.port);
+    }
+    if (message.portBits !== 0) {
+      writer.uint32(48).uint32(message.portBits);
+    }
+    if (message.deny !== false) {
+      writer.uint32(56).bool(message.deny);
+    }
+    if (message.origin !== 0) {
+      writer.uint32(64).uint32(message.origin);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KernelEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKernelEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.peer = { $case: "any", value: Any.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.peer = { $case: "identity", value: reader.uint32() };
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.peer = { $case: "class", value: reader.uint32() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.protocol = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.portBits = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.deny = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.origin = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<KernelEntry>, I>>(base?: I): KernelEntry {
+    return KernelEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<KernelEntry>, I>>(object: I): KernelEntry {
+    const message = createBaseKernelEntry();
+    switch (object.peer?.$case) {
+      case "any": {
+        if (object.peer?.value !== undefined && object.peer?.value !== null) {
+          message.peer = { $case: "any", value: Any.fromPartial(object.peer.value) };
+        }
+        break;
+      }
+      case "identity": {
+        if (object.peer?.value !== undefined && object.peer?.value !== null) {
+          message.peer = { $case: "identity", value: object.peer.value };
+        }
+        break;
+      }
+      case "class": {
+        if (object.peer?.value !== undefined && object.peer?.value !== null) {
+          message.peer = { $case: "class", value: object.peer.value };
+        }
+        break;
+      }
+    }
+    message.protocol = object.protocol ?? undefined;
+    message.port = object.port ?? 0;
+    message.portBits = object.portBits ?? 0;
+    message.deny = object.deny ?? false;
+    message.origin = object.origin ?? 0;
+    return message;
+  },
+};
+
+function createBaseKernelOrigin(): KernelOrigin {
+  return { number: 0, rules: [], isolatedBy: [] };
+}
+
+export const KernelOrigin: MessageFns<KernelOrigin> = {
+  encode(message: KernelOrigin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint32(message.number);
+    }
+    for (const v of message.rules) {
+      KernelRule.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.isolatedBy) {
+      PolicyReference.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KernelOrigin {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKernelOrigin();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rules.push(KernelRule.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.isolatedBy.push(PolicyReference.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<KernelOrigin>, I>>(base?: I): KernelOrigin {
+    return KernelOrigin.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<KernelOrigin>, I>>(object: I): KernelOrigin {
+    const message = createBaseKernelOrigin();
+    message.number = object.number ?? 0;
+    message.rules = object.rules?.map((e) => KernelRule.fromPartial(e)) || [];
+    message.isolatedBy = object.isolatedBy?.map((e) => PolicyReference.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseKernelRule(): KernelRule {
+  return { policy: undefined, section: "", specIndex: 0, ruleIndex: 0 };
+}
+
+export const KernelRule: MessageFns<KernelRule> = {
+  encode(message: KernelRule, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.policy !== undefined) {
+      PolicyReference.encode(message.policy, writer.uint32(10).fork()).join();
+    }
+    if (message.section !== "") {
+      writer.uint32(18).string(message.section);
+    }
+    if (message.specIndex !== 0) {
+      writer.uint32(24).uint32(message.specIndex);
+    }
+    if (message.ruleIndex !== 0) {
+      writer.uint32(32).uint32(message.ruleIndex);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KernelRule {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKernelRule();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.policy = PolicyReference.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.section = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.specIndex = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ruleIndex = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<KernelRule>, I>>(base?: I): KernelRule {
+    return KernelRule.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<KernelRule>, I>>(object: I): KernelRule {
+    const message = createBaseKernelRule();
+    message.policy = (object.policy !== undefined && object.policy !== null)
+      ? PolicyReference.fromPartial(object.policy)
+      : undefined;
+    message.section = object.section ?? "";
+    message.specIndex = object.specIndex ?? 0;
+    message.ruleIndex = object.ruleIndex ?? 0;
+    return message;
+  },
+};
+
 export type AgentServiceService = typeof AgentServiceService;
 export const AgentServiceService = {
   getStatus: {
@@ -2200,6 +3249,18 @@ export const AgentServiceService = {
     responseSerialize: (value: MonitorResponse): Buffer => Buffer.from(MonitorResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): MonitorResponse => MonitorResponse.decode(value),
   },
+  /** All that decides by policy in this node's kernel, read back from its maps between two changes: first the node's tables, then one message a subject. */
+  readPolicyTables: {
+    path: "/myelin.agent.v1.AgentService/ReadPolicyTables" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ReadPolicyTablesRequest): Buffer =>
+      Buffer.from(ReadPolicyTablesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadPolicyTablesRequest => ReadPolicyTablesRequest.decode(value),
+    responseSerialize: (value: ReadPolicyTablesResponse): Buffer =>
+      Buffer.from(ReadPolicyTablesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadPolicyTablesResponse => ReadPolicyTablesResponse.decode(value),
+  },
 } as const;
 
 export interface AgentServiceServer extends UntypedServiceImplementation {
@@ -2217,6 +3278,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   listEndpoints: handleUnaryCall<ListEndpointsRequest, ListEndpointsResponse>;
   /** Flows as they happen, filtered at the agent. */
   monitor: handleServerStreamingCall<MonitorRequest, MonitorResponse>;
+  /** All that decides by policy in this node's kernel, read back from its maps between two changes: first the node's tables, then one message a subject. */
+  readPolicyTables: handleServerStreamingCall<ReadPolicyTablesRequest, ReadPolicyTablesResponse>;
 }
 
 export interface AgentServiceClient extends Client {
@@ -2323,6 +3386,16 @@ export interface AgentServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<MonitorResponse>;
+  /** All that decides by policy in this node's kernel, read back from its maps between two changes: first the node's tables, then one message a subject. */
+  readPolicyTables(
+    request: ReadPolicyTablesRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReadPolicyTablesResponse>;
+  readPolicyTables(
+    request: ReadPolicyTablesRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReadPolicyTablesResponse>;
 }
 
 export const AgentServiceClient = makeGenericClientConstructor(

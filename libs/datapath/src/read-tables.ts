@@ -1,0 +1,59 @@
+import type { BpfMap } from '@myelin/bpf-native';
+import { policyEntryCodec, policyKeyCodec, SUBJECTS, subjectCodec } from '@myelin/datapath-layout';
+import { decodeEntry, decodeHead, type PolicyImage, type PolicyImageEntry } from './policy-image.ts';
+import { type PrefixEntry, readPrefixes } from './prefixes.ts';
+import { indexKey } from './table.ts';
+import { required, type Tables } from './tables.ts';
+
+/** A pod's slot, and whose policy its packets are asked about. */
+export interface EndpointSubject {
+  readonly slot: number;
+  readonly identity: number;
+  /** Identity that the policy in force for the slot is for; 0: there is none. */
+  readonly subject: number;
+  readonly ready: boolean;
+}
+
+/** All that decides about packets by policy on this node. */
+export interface KernelTables {
+  readonly policies: readonly PolicyImage[];
+  readonly prefixes: readonly PrefixEntry[];
+  readonly appliedIdentities: readonly number[];
+  readonly endpoints: readonly EndpointSubject[];
+}
+
+/** Reads the maps themselves, nothing that a writer remembers: what a receipt rests on. No edit may be under way. */
+export async function readKernelTables(
+  maps: ReadonlyMap<string, BpfMap>,
+  { endpoints, appliedIdentities }: Pick<Tables, 'endpoints' | 'appliedIdentities'>,
+): Promise<KernelTables> {
+  const map = (name: string) => required(maps, name, 'map');
+  const entriesOf = await readEntries(map('policy_entries'));
+  const heads = new Map<number, PolicyImage>();
+  for (let index = 1; index < SUBJECTS; index++) {
+    const { policy } = subjectCodec.read(map('subjects').lookup(indexKey(index))!);
+    if (policy !== 0) heads.set(index, { ...decodeHead(map('policies').lookup(indexKey(policy))!), entries: entriesOf.get(policy) ?? [] });
+  }
+  return {
+    policies: [...heads.values()],
+    prefixes: [...(await readPrefixes(4, map('prefixes_v4'))), ...(await readPrefixes(6, map('prefixes_v6')))],
+    appliedIdentities: appliedIdentities.entries(),
+    endpoints: endpoints
+      .entries()
+      .map(({ slot, identity, subject, ready }) => ({ slot, identity, ready, subject: heads.get(subject)?.identity ?? 0 })),
+  };
+}
+
+async function readEntries(map: BpfMap): Promise<ReadonlyMap<number, readonly PolicyImageEntry[]>> {
+  const found = new Map<number, PolicyImageEntry[]>();
+  for await (const { count, keys, values } of map.batches()) {
+    for (let at = 0; at < count; at++) {
+      const key = keys.subarray(at * policyKeyCodec.size, (at + 1) * policyKeyCodec.size);
+      const { id, entry } = decodeEntry(key, values.subarray(at * policyEntryCodec.size, (at + 1) * policyEntryCodec.size));
+      const known = found.get(id);
+      if (known === undefined) found.set(id, [entry]);
+      else known.push(entry);
+    }
+  }
+  return found;
+}

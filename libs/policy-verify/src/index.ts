@@ -1,0 +1,2 @@
+export type { Deviation } from './deviation.ts';
+export { type KernelSubject, verifySubject } from './verify.ts';
