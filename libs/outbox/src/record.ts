@@ -1,6 +1,6 @@
 import type { Revision } from '@myelin/contracts/types';
-import type { StreamKind } from '@myelin/state-stream';
-import { type Bucket, formatBucket, type Write } from '@myelin/state-stream';
+import type { StreamKind, Write } from '@myelin/state-stream';
+import type { QueuedWrite } from './relay-state.ts';
 
 /** What a row's key holds in Redis (see the prelude). `payload` is JSON text; null for a tombstone. */
 export interface StoredRow {
@@ -33,23 +33,24 @@ export interface OutboxEntry {
   readonly fields: readonly string[];
 }
 
-/** Revision of an outbox entry as scripts write it: "incarnation counter". */
-export function revisionTextOf({ fields }: OutboxEntry): string {
-  const record = fields[fields.indexOf('record') + 1] ?? '';
-  return record.split(' ', 2).join(' ');
+/** An outbox entry as its relay sees it; `write` is null for one that can't be read as a row, and an error for one without even a revision. */
+export function queuedOf<Row>(kind: StreamKind<Row>, { id, fields }: OutboxEntry): QueuedWrite {
+  const named = new Map<string, string>();
+  for (let i = 0; i < fields.length; i += 2) named.set(fields[i]!, fields[i + 1]!);
+  const record = named.get('record') ?? '';
+  const revisionText = record.split(' ', 2).join(' ');
+  return { id, revisionText, incarnation: parseRevision(revisionText).incarnation, write: writeOf(kind, named, record) };
 }
 
-/** What an outbox entry writes into `bucket`; null for an end marker of another bucket, which is not to be written there. */
-export function writeOf<Row>(kind: StreamKind<Row>, entry: OutboxEntry, bucket: Bucket): Write | null {
-  const fields = new Map<string, string>();
-  for (let i = 0; i < entry.fields.length; i += 2) fields.set(entry.fields[i]!, entry.fields[i + 1]!);
-  const record = fields.get('record') ?? '';
-  const end = fields.get('end');
-  if (end !== undefined) {
-    return end === formatBucket(bucket) ? { key: '', entry: { type: 'end', bucket: end, revision: parseRevision(record) } } : null;
+function writeOf<Row>(kind: StreamKind<Row>, fields: ReadonlyMap<string, string>, record: string): Write | null {
+  try {
+    const bucket = fields.get('end');
+    if (bucket !== undefined) return { key: '', entry: { type: 'end', bucket, revision: parseRevision(record) } };
+    const { revision, payload } = parseRecord(record);
+    const key = fields.get('key')!;
+    if (payload === null) return { key, entry: { type: 'tombstone', revision } };
+    return { key, entry: { type: 'row', revision, payload: kind.encode(rowOf(kind, payload)) } };
+  } catch {
+    return null;
   }
-  const { revision, payload } = parseRecord(record);
-  const key = fields.get('key') ?? '';
-  if (payload === null) return { key, entry: { type: 'tombstone', revision } };
-  return { key, entry: { type: 'row', revision, payload: kind.encode(rowOf(kind, payload)) } };
 }

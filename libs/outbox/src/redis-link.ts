@@ -69,9 +69,9 @@ export class RedisLink implements Component {
     }
   }
 
-  /** A further connection, for commands that block. Throws `unavailable` when Redis is away. Close it with `disconnect()`. */
+  /** A further connection, for commands that block (for less than 5 s). Throws `unavailable` when Redis is away. Close it with `disconnect()`. */
   async openBlocking(): Promise<Redis> {
-    const connection = new Redis(this.#options.url, options);
+    const connection = new Redis(this.#options.url, { ...options, commandTimeout: answerWithinMs });
     connection.on('error', () => {});
     connection.on('end', () => this.#blocking.delete(connection));
     this.#blocking.add(connection);

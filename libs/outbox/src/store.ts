@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Component, type Condition, Gate, type Log, MyelinError, type Readiness } from '@myelin/service';
 import { greatestIncarnation, type NatsLink, openJetStream } from '@myelin/state-stream';
+import { advanceOpening, type IncarnationLook, type OpeningAnswers, type OpeningDeed, type OpeningState } from './opening-state.ts';
 import type { RedisLink } from './redis-link.ts';
 import { plainScript, type Script } from './script.ts';
-import { openIncarnation } from './scripts/incarnation.lua.ts';
+import { lookAtIncarnation, openIncarnation } from './scripts/incarnation.lua.ts';
 
 /** What a store needs. */
 export interface StoreOptions {
@@ -20,31 +22,32 @@ export interface StoreOptions {
 /** Words, numbers and texts of a script's answer. */
 export type Reply = readonly string[];
 
+const looking = plainScript(lookAtIncarnation);
 const opening = plainScript(openIncarnation);
 const retryMs = 500;
+const natsWithinMs = 500;
 
-/**
- * Durable state in Redis: runs scripts under the current incarnation, and opens a new one where Redis has none (design C3).
- *
- * Redis empty although NATS holds buckets means that state was lost. Beginning anew would take every policy and identity from the nodes, so the store
- * refuses until an operator accepts that by naming the lost incarnation; nodes keep what they have meanwhile. (Recovery, C4, comes with the next issue.)
- */
+type Deeds = { readonly [D in OpeningDeed]: (state: Extract<OpeningState, { readonly does: D }>) => Promise<OpeningAnswers[D]> };
+
+/** Durable state in Redis: runs scripts under the current incarnation, and opens a new one where Redis has none, as opening-state.ts decides. */
 export class Store implements Component {
   readonly name = 'store';
   readonly #options: StoreOptions;
   readonly #condition: Condition;
   readonly #stopping = new AbortController();
   readonly #known = new Gate();
-  #incarnation: string | null = null;
+  readonly #deeds: Deeds;
+  #state: OpeningState = { does: 'look' };
   #opening: Promise<void> | null = null;
 
   constructor(options: StoreOptions) {
     this.#options = options;
     this.#condition = options.readiness.condition('incarnation', 'Redis has not said yet which incarnation holds');
+    this.#deeds = this.#wire();
   }
 
   start(): void {
-    this.#reopen();
+    this.#opening = this.#open();
   }
 
   async stop(): Promise<void> {
@@ -54,8 +57,8 @@ export class Store implements Component {
 
   /** The current incarnation, as soon as it is known; rejects when `signal` aborts before. */
   async incarnation(signal: AbortSignal): Promise<bigint> {
-    await this.#known.passed(signal);
-    return BigInt(this.#incarnation!);
+    while (this.#state.does !== 'work') await this.#known.passed(signal);
+    return this.#state.incarnation;
   }
 
   /**
@@ -63,64 +66,73 @@ export class Store implements Component {
    * incarnation is open.
    */
   async run(script: Script, ...args: (string | number)[]): Promise<Reply> {
-    const incarnation = this.#incarnation;
-    if (incarnation === null) throw this.#notOpen();
-    const reply = await this.#evaluate(script, incarnation, ...args);
+    if (this.#state.does !== 'work') throw this.#notOpen();
+    return this.runUnder(this.#state.incarnation, script, ...args);
+  }
+
+  /** The same for a caller who works under this incarnation and no other. */
+  async runUnder(incarnation: bigint, script: Script, ...args: (string | number)[]): Promise<Reply> {
+    const reply = await this.#evaluate(script, `${incarnation}`, ...args);
     if (reply[0] !== 'incarnation') return reply;
     // Another service may have opened a new one; else it is opened here. The caller comes again.
-    if (this.#incarnation === incarnation) this.#reopen();
+    if (this.#state.does === 'work' && this.#state.incarnation === incarnation) this.#reopen();
     throw this.#notOpen();
   }
 
   #notOpen(): MyelinError {
-    const reason = this.#options.readiness.missing.find(({ name }) => name === this.#condition.name)?.reason ?? 'no incarnation is open';
+    const reason =
+      this.#options.readiness.missing.find(({ name }) => name === this.#condition.name)?.reason ?? 'another incarnation is open';
     return new MyelinError('unavailable', `the store is not ready: ${reason}`);
   }
 
   #reopen(): void {
-    this.#incarnation = null;
+    this.#state = advanceOpening(this.#state, null, null);
     this.#known.close();
-    this.#condition.missing('opening an incarnation');
-    this.#opening ??= this.#adoptOrCreate().finally(() => {
-      this.#opening = null;
-    });
+    this.#condition.missing('looking for the incarnation');
+    this.#opening = this.#open();
   }
 
-  async #adoptOrCreate(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
+  async #open(): Promise<void> {
+    while (this.#state.does !== 'work' && !this.#stopping.signal.aborted) {
       try {
-        await this.#options.redis.connected(this.#stopping.signal);
-        const current = (await this.#options.redis.run((redis) => redis.get('myelin:incarnation'))) ?? (await this.#create());
-        if (current !== null) return this.#adopt(current);
+        this.#state = await this.#step(this.#state);
       } catch (error) {
-        this.#condition.missing((error as Error).message);
+        this.#state = { does: 'wait', problem: (error as Error).message };
       }
-      await sleep(retryMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
+      if (this.#state.does === 'wait') this.#condition.missing(this.#state.problem);
     }
-  }
-
-  #adopt(incarnation: string): void {
-    this.#incarnation = incarnation;
+    if (this.#state.does !== 'work') return;
     this.#condition.ready();
     this.#known.open();
-    this.#options.log.info({ incarnation }, 'incarnation is open');
+    this.#options.log.info({ incarnation: `${this.#state.incarnation}` }, 'incarnation is open');
   }
 
-  /** Null where an operator has to decide, or NATS is not there yet: another service may open one meanwhile, so Redis is asked again. */
-  async #create(): Promise<string | null> {
-    const { nats, acceptEmpty, log } = this.#options;
-    this.#condition.missing('Redis is empty: waiting for NATS, to see which incarnations there have been');
-    const connection = await nats.connection(AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(retryMs)])).catch(() => null);
-    if (connection === null) return null;
-    const greatest = await greatestIncarnation(await openJetStream(connection));
-    if (greatest !== 0n && greatest !== acceptEmpty) {
-      this.#condition.missing(
-        `Redis is empty, but NATS holds rows of incarnation ${greatest}: restore Redis' append-only file, or give up what it held with --accept-empty ${greatest}`,
-      );
-      return null;
-    }
-    if (greatest !== 0n) log.warn({ incarnation: `${greatest}` }, 'an operator gave up the rows of an incarnation');
-    return (await this.#evaluate(opening, `${greatest}`)) as unknown as string;
+  async #step<D extends OpeningDeed>(state: Extract<OpeningState, { readonly does: D }>): Promise<OpeningState> {
+    const deed = this.#deeds[state.does] as (state: OpeningState) => Promise<OpeningAnswers[D]>;
+    return advanceOpening(state, await deed(state), this.#options.acceptEmpty);
+  }
+
+  #wire(): Deeds {
+    const { redis, nats, acceptEmpty, log } = this.#options;
+    const { signal } = this.#stopping;
+    return {
+      wait: () => sleep(retryMs, null, { signal }),
+      look: async () => {
+        await redis.connected(signal);
+        return lookOf(await this.#evaluate(looking, randomUUID()));
+      },
+      'ask NATS': async () => {
+        this.#condition.missing('Redis is empty: waiting for NATS, to see which incarnations there have been');
+        // Not for ever: another service may open one meanwhile.
+        const connection = await nats.connection(AbortSignal.any([signal, AbortSignal.timeout(natsWithinMs)]));
+        return greatestIncarnation(await openJetStream(connection));
+      },
+      open: async ({ life, greatest }) => {
+        if (greatest === acceptEmpty) log.warn({ incarnation: `${greatest}` }, 'an operator gave up the rows of an incarnation');
+        return lookOf(await this.#evaluate(opening, life, `${greatest}`));
+      },
+      work: () => Promise.resolve(null),
+    };
   }
 
   async #evaluate(script: Script, ...args: (string | number)[]): Promise<Reply> {
@@ -134,4 +146,8 @@ export class Store implements Component {
       }
     });
   }
+}
+
+function lookOf([word, text]: Reply): IncarnationLook {
+  return word === 'open' ? { word, incarnation: BigInt(text!) } : { word: 'empty', life: text! };
 }

@@ -1,7 +1,7 @@
 export type { StreamBatch } from './batch.ts';
 export { type Bucket, bucketOfStream, compareBuckets, formatBucket, parseBucket } from './bucket.ts';
 export { createBucket, deleteBucket, greatestIncarnation, lastSequenceOf, listBuckets, openJetStream } from './bucket-store.ts';
-export { BucketWriter, type Write, type WriteOutcome } from './bucket-writer.ts';
+export { BucketWriter, type Write } from './bucket-writer.ts';
 export { type ConsumerEvent, ConsumerState, type ReadPosition, type RowChange } from './consumer-state.ts';
 export { decodeEntry, type Entry, encodeEntry, mayReplace } from './entry.ts';
 export { decodeKey, encodeKey } from './key.ts';

@@ -76,10 +76,15 @@ end
 return answer
 `;
 
-/** Forgets tombstones that no bucket holds any more; a key that has changed since stays. ARGV: kind, key, record… Answers {'ok'}. */
+/**
+ * Forgets tombstones that have left the bucket; a key that has changed since stays. Invariant: without effect once the bucket has changed: the next one
+ * holds them again. ARGV: kind, bucket number, key, record… Answers {'ok'} or {'number', actual one}.
+ */
 export const forgetTombstones = /* lua */ `
+local actual = redis.call('HGET', stream_key(ARGV[2], 'bucket'), 'number') or '0'
+if actual ~= ARGV[3] then return {'number', actual} end
 local rows = stream_key(ARGV[2], 'rows')
-for i = 3, #ARGV, 2 do
+for i = 4, #ARGV, 2 do
   if redis.call('HGET', rows, ARGV[i]) == ARGV[i + 1] then redis.call('HDEL', rows, ARGV[i]) end
 end
 return {'ok'}

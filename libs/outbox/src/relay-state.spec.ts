@@ -1,0 +1,85 @@
+import type { Entry, Write } from '@myelin/state-stream';
+import { describe, expect, it } from 'vitest';
+import { advanceRelay, greaterWrites, type Place, type QueuedWrite, type RelayState, relayBegins } from './relay-state.ts';
+
+const bucket = { kind: 'identities', incarnation: 7n, number: 2 };
+const at = (counter: number) => ({ incarnation: 7n, counter: BigInt(counter) });
+const row = (key: string, counter: number): Write => ({
+  key,
+  entry: { type: 'row', revision: at(counter), payload: Buffer.from([counter]) },
+});
+const marker = (name: string, counter: number): Write => ({ key: '', entry: { type: 'end', revision: at(counter), bucket: name } });
+const queued = (write: Write, incarnation = 7n): QueuedWrite => ({ id: '1-0', incarnation, revisionText: '7 1', write });
+const place: Place = { bucket, sequence: 4, hasCompared: true, sweptAtMs: 0 };
+const fetched = (entries: readonly QueuedWrite[], over: Partial<Place> = {}) =>
+  advanceRelay({ does: 'fetch', place: { ...place, ...over }, waitMs: 0 }, entries);
+const measured = (sequence: number, last: number | null) => advanceRelay({ does: 'measure', remembered: { bucket, sequence } }, last);
+
+describe('a relay', () => {
+  it('without the lease waits and tries again', () => {
+    const state = advanceRelay(relayBegins as RelayState & { does: 'hold lease' }, { isHeld: false, incarnation: 7n, nowMs: 0 });
+    expect(state).toMatchObject({ does: 'wait', problem: null });
+    expect(advanceRelay(state as RelayState & { does: 'wait' }, null)).toEqual(relayBegins);
+  });
+
+  it('does not renew its lease after a failure, so that another one gets its turn', () => {
+    expect(advanceRelay({ does: 'wait', ms: 1, problem: 'NATS is away' }, null)).toEqual({ does: 'hold lease', renew: false, place: null });
+  });
+
+  it('goes on in its bucket while the incarnation stays, and looks again when it does not', () => {
+    const turn = { does: 'hold lease', renew: true, place } as const;
+    expect(advanceRelay(turn, { isHeld: true, incarnation: 7n, nowMs: 1 })).toMatchObject({ does: 'fetch', place });
+    expect(advanceRelay(turn, { isHeld: true, incarnation: 8n, nowMs: 1 })).toEqual({ does: 'recall bucket', incarnation: 8n });
+    expect(advanceRelay(turn, { isHeld: true, incarnation: 7n, nowMs: 60_000 })).toMatchObject({ does: 'list expired' });
+  });
+
+  it('C2: begins the next bucket where the present one is missing or shorter than it was, beyond all that NATS has', () => {
+    expect(measured(4, 4)).toMatchObject({ does: 'fetch', place: { sequence: 4, hasCompared: false } });
+    expect(measured(4, 3)).toMatchObject({ does: 'raise', lost: bucket });
+    expect(measured(0, null)).toMatchObject({ does: 'raise', lost: bucket });
+    const remembered = { bucket, sequence: 4 };
+    const found = (number: number, incarnation = 7n) =>
+      advanceRelay({ does: 'find newest', remembered }, { kind: 'identities', incarnation, number });
+    expect(found(3)).toMatchObject({ does: 'raise', beyond: 3 });
+    expect(found(9, 6n)).toMatchObject({ does: 'measure' });
+    expect(found(1, 8n)).toMatchObject({ does: 'wait', problem: expect.stringContaining('old copy of Redis') });
+  });
+
+  it('C2: compares what waited when it came, and writes what is new without asking', () => {
+    expect(fetched([queued(row('a', 5))], { hasCompared: false })).toMatchObject({ does: 'compare' });
+    expect(fetched([queued(row('a', 5))])).toMatchObject({ does: 'write', place: { sequence: 4 } });
+  });
+
+  it("C2: writes its own bucket's end marker alone, and calls the bucket whole by that one only", () => {
+    const own = fetched([queued(row('a', 5)), queued(marker('identities_7_2', 5))]) as RelayState & { does: 'write' };
+    expect(own.writes).toHaveLength(2);
+    const acknowledged = advanceRelay(own, true) as RelayState & { does: 'acknowledge' };
+    expect(acknowledged).toMatchObject({ isWhole: true, place: { sequence: 6 } });
+    expect(advanceRelay(acknowledged, true)).toMatchObject({ does: 'delete older' });
+    const foreign = fetched([queued(row('a', 5)), queued(marker('identities_7_3', 5))]) as RelayState & { does: 'write' };
+    expect(foreign.writes).toEqual([row('a', 5)]);
+    expect(advanceRelay(foreign, true)).toMatchObject({ isWhole: false, place: { sequence: 5 } });
+  });
+
+  it('C3: carries no row of another incarnation into its bucket', () => {
+    expect(fetched([queued(row('a', 5)), queued(row('a', 1), 8n)])).toMatchObject({ does: 'wait', problem: expect.stringContaining('8') });
+  });
+
+  it('C2: looks again after a write that was refused or not answered, and when another bucket was begun', () => {
+    const write = fetched([queued(row('a', 5))]) as RelayState & { does: 'write' };
+    expect(advanceRelay(write, false)).toMatchObject({ does: 'wait', problem: expect.any(String) });
+    expect(advanceRelay({ does: 'acknowledge', place, last: queued(row('a', 5)), count: 1, isWhole: true }, false)).toMatchObject({
+      does: 'wait',
+    });
+    expect(advanceRelay({ does: 'raise', lost: bucket, beyond: 0 }, null)).toMatchObject({ does: 'wait' });
+  });
+});
+
+it('of writes those are kept, in order, that are greater than what their keys hold by then', () => {
+  const tombstone = (key: string, counter: number): Write => ({ key, entry: { type: 'tombstone', revision: at(counter) } });
+  const writes = [row('a', 1), row('b', 2), marker('identities_7_2', 2), row('b', 3), row('b', 2), tombstone('a', 4), row('', 3)];
+  const stored: (Entry | null)[] = [at(1), at(2), at(2), at(2), at(2), at(1), null].map(
+    (revision) => revision && { type: 'tombstone', revision },
+  );
+  expect(greaterWrites(writes, stored)).toEqual([row('b', 3), tombstone('a', 4), row('', 3)]);
+});
