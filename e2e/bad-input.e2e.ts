@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectProbes } from './support/expect-probes.ts';
 import { leftovers } from './support/leftovers.ts';
 import { app, namespace, networkPolicy, pod } from './support/manifests.ts';
-import { TestLab } from './support/test-lab.ts';
+import { type CommandResult, TestLab } from './support/test-lab.ts';
 
 let lab: TestLab;
 beforeAll(async () => {
@@ -45,6 +45,21 @@ const cases: readonly [string, string, RegExp][] = [
     /spec\.ingress\[0\]\.from\[0\]\.ipBlock\.cidr: .*10\.0\.0\.0\/33/,
   ],
   [
+    'a field that is written twice',
+    policyWith('  podSelector: {}\n  podSelector: {}'),
+    /spec\.podSelector: written twice; expected each field once/,
+  ],
+  [
+    'another version of a kind',
+    policyWith('  podSelector: {}').replace('/v1', '/v1beta1'),
+    /apiVersion: found string "networking\.k8s\.io\/v1beta1"/,
+  ],
+  [
+    'several slips at once',
+    policyWith('  podSelectr: {}\n  ingress: [{ports: [{port: 0}, {port: 90, endPort: 80}]}]'),
+    /podSelectr: unknown field.*\n.*ports\[0\]\.port: .*\n.*ports\[1\]\.endPort: found number 80; expected at least 90/,
+  ],
+  [
     'a port of a pod out of range',
     JSON.stringify(pod('red/x', { ports: [0] })),
     /spec\.containers\[0\]\.ports\[0\]\.containerPort: .*1–65535/,
@@ -56,16 +71,31 @@ const cases: readonly [string, string, RegExp][] = [
   ],
 ];
 
+/** The lines of a message that speak of a file. */
+const linesAbout = (file: string, { stderr }: CommandResult) =>
+  stderr
+    .split('\n')
+    .filter((line) => line.includes(`${file}:`))
+    .join('\n');
+
 describe('apply', () => {
-  it.each(cases)('refuses %s: file, document, path, what is expected', async (_, text, message) => {
-    const file = lab.file(text, 'bad.yaml');
+  let result: CommandResult;
+  let files: readonly string[];
+  beforeAll(async () => {
     const good = lab.file([networkPolicy('red/good', { podSelector: app('server') })], 'good.yaml');
-    const result = await lab.run('apply', '-f', good, '-f', file);
-    expect(result.status).toBe(1);
-    expect(result.stderr).toMatch(/nothing was changed/);
-    expect(result.stderr).toContain(file);
-    expect(result.stderr).toMatch(message);
+    files = cases.map(([, text], index) => lab.file(text, `${index}/bad.yaml`));
+    result = await lab.run('apply', ...[good, ...files].flatMap((file) => ['-f', file]));
   });
+
+  it('ends with an error and says that nothing was changed', () => {
+    expect(result).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('nothing was changed') });
+  });
+  it.each(cases.map(([what, , message], index) => [what, message, index] as const))(
+    'refuses %s: file, document, path, what is expected',
+    (_, message, index) => {
+      expect(linesAbout(files[index]!, result)).toMatch(message);
+    },
+  );
   it('has applied nothing of all that, the good file beside them neither', async () => {
     await expectProbes(lab, { 'red/client -> red/server TCP 80': 'reply' });
     expect((await lab.status()).pods).toHaveLength(2);
@@ -77,6 +107,33 @@ describe('apply', () => {
       lab.file([{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace: 'red' } }, namespace('red')]),
     );
     expect(result.stderr).toMatch(/Deployment red\/web passed over/);
+  });
+});
+
+describe('myelin policy apply', () => {
+  it('refuses the same: all that is wrong in any of the files is told in their order, and nothing is applied', async () => {
+    const good = lab.file([networkPolicy('red/good', { podSelector: app('server') })], 'a-good.yaml');
+    const bad = cases.filter(([what]) => !/pod|node/.test(what));
+    const files = bad.map(([, text], index) => lab.file(text, `b-${index}/bad.yaml`));
+    const result = await lab.myelin('policy', 'apply', ...[good, ...files].flatMap((file) => ['-f', file]));
+    expect(result.status).toBe(2);
+    for (const [, , message] of bad) expect(result.stderr).toMatch(message);
+    const named = [...result.stderr.matchAll(/(\S+bad\.yaml):/g)].map(([, file]) => file);
+    expect([...new Set(named)]).toEqual(files);
+    expect((await lab.myelin('policy', 'list', '-o', 'json')).stdout).toContain('"policies": []');
+  });
+  it('refuses a policy that stands in two files', async () => {
+    const files = ['one.yaml', 'two.yaml'].map((name) => lab.file([networkPolicy('red/good', { podSelector: app('server') })], name));
+    const result = await lab.myelin('policy', 'apply', '-f', files[0]!, '-f', files[1]!);
+    expect(result.status).toBe(2);
+    expect(result.stderr).toMatch(/two\.yaml:.*metadata\.name: NetworkPolicy\/red\/good stands in \S+one\.yaml, document 1, already/);
+  });
+  it('takes policies beside other objects of Kubernetes, which it passes over with a word', async () => {
+    const policy = networkPolicy('red/good', { podSelector: app('nobody') });
+    const file = lab.file([namespace('red'), policy], 'mixed.yaml');
+    const result = await lab.myelin('policy', 'apply', '-f', file);
+    expect(result).toMatchObject({ status: 0, stderr: expect.stringContaining('Namespace is no policy kind: passed over') });
+    await lab.delete(policy);
   });
 });
 

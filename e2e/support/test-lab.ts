@@ -22,6 +22,7 @@ import type { Manifest } from './manifests.ts';
 
 const { projectRoot, path } = readConfig();
 const program = join(projectRoot, 'tools', 'lab', 'src', 'main.ts');
+const commandLine = join(projectRoot, 'apps', 'cli', 'dist', 'main.mjs');
 
 /** Time for a change to be enforced, as the commands have. */
 const timeoutSeconds = 30;
@@ -63,7 +64,16 @@ export class TestLab implements AsyncDisposable {
     environment: Readonly<Record<string, string>>,
     ...words: readonly string[]
   ): { readonly result: Promise<CommandResult>; kill(): void } {
-    const child = spawn(process.execPath, [program, ...words], {
+    return this.#start(program, environment, words);
+  }
+
+  /** Runs `myelin` against this lab to its end. */
+  myelin(...words: readonly string[]): Promise<CommandResult> {
+    return this.#start(commandLine, {}, words).result;
+  }
+
+  #start(script: string, environment: Readonly<Record<string, string>>, words: readonly string[]) {
+    const child = spawn(process.execPath, [script, ...words], {
       env: { ...process.env, LAB_DIR: this.config.labDir, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

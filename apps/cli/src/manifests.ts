@@ -1,8 +1,16 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PolicyReference } from '@myelin/contracts/policy';
-import { formatManifestError, type ManifestFile, parseManifests } from '@myelin/manifest';
-import { parsePolicy, policyKindOf } from '@myelin/policy-parse';
+import {
+  formatManifestError,
+  inOrder,
+  type Manifest,
+  type ManifestError,
+  type ManifestFile,
+  parseManifests,
+  unknownKind,
+} from '@myelin/manifest';
+import { parsePolicy, policyKindOf, policyKinds } from '@myelin/policy-parse';
 import { CommandFailure, exitCodes } from './failure.ts';
 
 /** A policy document of a file. */
@@ -11,23 +19,54 @@ export interface PolicyDocument {
   readonly value: unknown;
 }
 
+/** Collects while reading. */
+interface Reading {
+  readonly policies: PolicyDocument[];
+  readonly errors: ManifestError[];
+  readonly notes: string[];
+  /** Where each policy stands. */
+  readonly places: Map<string, Manifest>;
+}
+
 /** Reads and checks all files before anything is done with one; problems of all of them come in one CommandFailure. Other kinds are passed over with a word. */
 export async function readPolicies(names: readonly string[], say: (text: string) => void): Promise<readonly PolicyDocument[]> {
-  const { manifests, errors } = parseManifests(names.flatMap(readFiles));
-  const problems = errors.map(formatManifestError);
-  const policies: PolicyDocument[] = [];
+  const files = names.flatMap(readFiles);
+  const { manifests, errors } = parseManifests(files);
+  const reading: Reading = { policies: [], errors: [...errors], notes: [], places: new Map() };
   for (const manifest of manifests) {
-    if (policyKindOf(manifest) === 'other') {
-      say(`${manifest.file}: ${manifest.kind} is no policy kind: passed over`);
-      continue;
-    }
-    const parsed = parsePolicy(manifest);
-    if (parsed.ok) policies.push({ reference: parsed.policy.reference, value: manifest.value });
-    else problems.push(...parsed.errors.map(formatManifestError));
+    if (policyKindOf(manifest) === 'other') readOther(manifest, reading);
+    else readPolicy(manifest, reading);
   }
-  if (problems.length > 0)
-    throw new CommandFailure(`nothing was applied:\n${problems.map((problem) => `  ${problem}`).join('\n')}`, exitCodes.usage);
-  return policies;
+  if (reading.errors.length > 0) {
+    const problems = inOrder(reading.errors, files).map((error) => `  ${formatManifestError(error)}`);
+    throw new CommandFailure(`nothing was applied:\n${problems.join('\n')}`, exitCodes.usage);
+  }
+  for (const note of reading.notes) say(note);
+  return reading.policies;
+}
+
+function readOther(manifest: Manifest, { errors, notes }: Reading): void {
+  const unknown = unknownKind(manifest, policyKinds);
+  if (unknown === null) notes.push(`${manifest.file}: ${manifest.kind} is no policy kind: passed over`);
+  else errors.push(unknown);
+}
+
+function readPolicy(manifest: Manifest, { policies, errors, places }: Reading): void {
+  const parsed = parsePolicy(manifest);
+  if (!parsed.ok) {
+    errors.push(...parsed.errors);
+    return;
+  }
+  const { kind, namespace, name } = parsed.policy.reference;
+  const key = [kind, namespace, name].join('/');
+  const first = places.get(key);
+  if (first === undefined) {
+    places.set(key, manifest);
+    policies.push({ reference: parsed.policy.reference, value: manifest.value });
+  } else {
+    const message = `${key} stands in ${first.file}, document ${first.document}, already`;
+    errors.push(manifest.errorAt({ path: ['metadata', 'name'], message, expected: 'each policy once' }));
+  }
 }
 
 function readFiles(name: string): readonly ManifestFile[] {

@@ -65,7 +65,18 @@ describe('manifests', () => {
       'a: [1',
       'a.yaml:1:6: document 1: Flow sequence in block collection must be sufficiently indented and end with a ]; expected valid YAML',
     ],
-    ['kind: Pod\nkind: Pod\n', 'a.yaml:2:1: document 1: Map keys must be unique; expected valid YAML'],
+    ['kind: Pod\nkind: Pod\n', 'a.yaml:2:1: document 1, kind: written twice; expected each field once'],
+    [
+      'kind: List\napiVersion: v1\nitems:\n- {a: {b: 1,\n  b: 2}}',
+      'a.yaml:5:3: document 1, items[0].a.b: written twice; expected each field once',
+    ],
+    ['kind: Pod\n\tname: x', 'a.yaml:2:1: document 1: Tabs are not allowed as indentation; expected valid YAML'],
+    [
+      'kind: Pod\napiVersion: v1\nspec: [*x]',
+      'a.yaml:3:8: document 1, spec[0]: no anchor "x" before it; expected &x further up in this document',
+    ],
+    ['kind: Pod\nname: a\0b', 'a.yaml:2:8: document 1: found the control character "\\u0000"; expected YAML in UTF-8'],
+    ['kind: List\napiVersion: v1', 'a.yaml:1:1: document 1, items: found nothing; expected a list of objects'],
     ['- a', 'a.yaml:1:1: document 1: found a list; expected a Kubernetes object: fields apiVersion, kind, metadata …'],
     ['just text', 'a.yaml:1:1: document 1: found string "just text"; expected a Kubernetes object: fields apiVersion, kind, metadata …'],
     ['apiVersion: v1', 'a.yaml:1:1: document 1, kind: found nothing; expected the kind of the object, such as Pod'],
@@ -78,6 +89,25 @@ describe('manifests', () => {
     ],
   ])('%j is refused with its place', (text, line) => {
     expect(errorLines(text)).toContain(line);
+  });
+
+  it('are read with a byte order mark, at the beginning and where files were joined, with any line ends, and JSON with tabs', () => {
+    const { manifests, errors } = read(
+      '\ufeffapiVersion: v1\r\nkind: Pod\r\n---\r\n\ufeffapiVersion: v1\r\nkind: Node\r\n---\n{\n\t"apiVersion": "v1",\n\t"kind": "Namespace"\n}\n',
+    );
+    expect(errors).toEqual([]);
+    expect(manifests.map(({ kind }) => kind)).toEqual(['Pod', 'Node', 'Namespace']);
+  });
+
+  it('report a field that is written twice, and hold what else the document says', () => {
+    const { manifests, errors } = read('apiVersion: v1\nkind: Pod\nspec: {a: 1, a: 2}\n');
+    expect(errors).toHaveLength(1);
+    expect(manifests.map(({ kind }) => kind)).toEqual(['Pod']);
+  });
+
+  it('are refused beyond 8 MiB of text, before anybody waits for them', () => {
+    const text = 'apiVersion: v1\nkind: Pod\n---\n'.repeat(300_000);
+    expect(errorLines(text)).toEqual(['a.yaml:1:1: document 1: 9 MiB of text; expected at most 8 MiB in one file']);
   });
 
   it('report an error of one document beside the manifests of the others', () => {

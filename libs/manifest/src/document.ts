@@ -10,6 +10,8 @@ import {
   parseAllDocuments,
   type ScalarTag,
   type Tags,
+  visit,
+  type YAMLError,
 } from 'yaml';
 import { describeValue, formatPath, type JsonPath, type ManifestError, type Problem } from './problem.ts';
 
@@ -68,6 +70,25 @@ function nodeAt({ yaml }: Source, path: JsonPath): Node | null {
   return place;
 }
 
+/** Path of the value or key at an offset. */
+function pathAt({ yaml }: Source, offset: number): JsonPath {
+  const path: (string | number)[] = [];
+  const begins = (node: unknown) => isNode(node) && node.range != null && node.range[0] <= offset;
+  for (let node: unknown = yaml.contents; ; ) {
+    if (isSeq(node)) {
+      const index = node.items.findLastIndex(begins);
+      if (index < 0) return path;
+      path.push(index);
+      node = node.items[index];
+    } else if (isMap(node)) {
+      const pair = node.items.findLast(({ key }) => begins(key));
+      if (!isScalar(pair?.key)) return path;
+      path.push(String(pair.key.value));
+      node = pair.value;
+    } else return path;
+  }
+}
+
 function errorAt(source: Source, problem: Problem): ManifestError {
   const offset = nodeAt(source, problem.path)?.range?.[0] ?? source.yaml.range[0];
   return errorAtOffset(source, offset, problem);
@@ -93,7 +114,7 @@ function unpack(source: Source, path: JsonPath, value: unknown, typed?: { apiVer
   if (typeof apiVersion !== 'string' || apiVersion === '') {
     return fail(['apiVersion'], `found ${describeValue(apiVersion)}`, 'the API version of the object, such as v1');
   }
-  if (kind.endsWith('List') && 'items' in value) {
+  if (kind === 'List' || (kind.endsWith('List') && 'items' in value)) {
     if (!Array.isArray(value.items)) return fail(['items'], `found ${describeValue(value.items)}`, 'a list of objects');
     const member = kind === 'List' ? undefined : { apiVersion, kind: kind.slice(0, -'List'.length) };
     return join(value.items.map((item, index) => unpack(source, [...path, 'items', index], item, member)));
@@ -106,44 +127,86 @@ function join(sets: readonly ManifestSet[]): ManifestSet {
   return { manifests: sets.flatMap(({ manifests }) => manifests), errors: sets.flatMap(({ errors }) => errors) };
 }
 
+const isDuplicate = ({ code }: YAMLError) => code === 'DUPLICATE_KEY';
+
+/** What the text alone shows to be wrong. */
+function textErrors(source: Source): readonly ManifestError[] {
+  const { yaml } = source;
+  const errors = yaml.errors.map(({ code, pos, message }) =>
+    code === 'DUPLICATE_KEY'
+      ? errorAtOffset(source, pos[0], { path: pathAt(source, pos[0]), message: 'written twice', expected: 'each field once' })
+      : errorAtOffset(source, pos[0], {
+          path: [],
+          message: message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''),
+          expected: 'valid YAML',
+        }),
+  );
+  visit(yaml as Document, {
+    Alias(_, alias) {
+      if (alias.resolve(yaml as Document) !== undefined) return;
+      const offset = alias.range![0];
+      errors.push(
+        errorAtOffset(source, offset, {
+          path: pathAt(source, offset),
+          message: `no anchor "${alias.source}" before it`,
+          expected: `&${alias.source} further up in this document`,
+        }),
+      );
+    },
+  });
+  return errors;
+}
+
 function readDocument(source: Source): ManifestSet {
   const { yaml } = source;
-  if (yaml.errors.length > 0) {
-    // One slip makes the reader stumble many times; the first ones tell.
-    const errors = yaml.errors.slice(0, 5).map(({ pos, message }) =>
-      errorAtOffset(source, pos[0], {
-        path: [],
-        message: message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''),
-        expected: 'valid YAML',
-      }),
-    );
-    return { manifests: [], errors };
-  }
-  if (yaml.contents === null || (isScalar(yaml.contents) && yaml.contents.value === null)) return { manifests: [], errors: [] };
+  const errors = textErrors(source);
+  // A field that is written twice leaves a value that can be looked at; one slip of syntax makes the reader stumble many times: the first ones tell.
+  if (!yaml.errors.every(isDuplicate)) return { manifests: [], errors: errors.slice(0, 5) };
+  if (errors.length > yaml.errors.length) return { manifests: [], errors };
+  if (yaml.contents === null || (isScalar(yaml.contents) && yaml.contents.value === null)) return { manifests: [], errors };
   try {
-    return unpack(source, [], yaml.toJS());
+    return join([{ manifests: [], errors }, unpack(source, [], yaml.toJS())]);
   } catch (error) {
     // toJS refuses what grows without bound: aliases of aliases, aliases of themselves.
     return {
       manifests: [],
-      errors: [errorAt(source, { path: [], message: String((error as Error).message), expected: 'aliases within bounds' })],
+      errors: [...errors, errorAt(source, { path: [], message: String((error as Error).message), expected: 'aliases within bounds' })],
     };
+  }
+}
+
+/** Longest text of a file, in characters. Kubernetes itself takes no object above 1.5 MiB. */
+const longestText = 8 << 20;
+
+/** What YAML holds neither plain nor in quotes. Files of other kinds, and text in UTF-16, are full of it. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const controlCharacter = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+
+/** A byte order mark is no character of a document; joined files have some in the middle. */
+const byteOrderMarks = /(^|\n---\r?\n)\ufeff/g;
+
+function readFile({ file, text }: ManifestFile): readonly ManifestSet[] {
+  const fail = (message: string, expected: string, line = 1, column = 1): readonly ManifestSet[] => [
+    { manifests: [], errors: [{ file, document: 1, line, column, path: '', message, expected }] },
+  ];
+  if (text.length > longestText)
+    return fail(`${Math.ceil(text.length / (1 << 20))} MiB of text`, `at most ${longestText >> 20} MiB in one file`);
+  const control = controlCharacter.exec(text);
+  if (control !== null) {
+    const before = text.slice(0, control.index).split('\n');
+    return fail(`found the control character ${JSON.stringify(control[0])}`, 'YAML in UTF-8', before.length, before.at(-1)!.length + 1);
+  }
+  const lines = new LineCounter();
+  try {
+    const documents = parseAllDocuments(text.replaceAll(byteOrderMarks, '$1'), { ...options, lineCounter: lines });
+    return [...documents].map((yaml, index) => readDocument({ file, number: index + 1, lines, yaml: yaml as Document.Parsed }));
+  } catch (error) {
+    // The reader itself gives up on absurd nesting.
+    return fail(`unreadable: ${(error as Error).message}`, 'valid YAML');
   }
 }
 
 /** Reads the objects of some YAML or JSON files, in order; every file is read to its end whatever its neighbours hold. Never throws. */
 export function parseManifests(files: readonly ManifestFile[]): ManifestSet {
-  return join(
-    files.flatMap(({ file, text }) => {
-      const lines = new LineCounter();
-      try {
-        const documents = parseAllDocuments(text, { ...options, lineCounter: lines });
-        return [...documents].map((yaml, index) => readDocument({ file, number: index + 1, lines, yaml: yaml as Document.Parsed }));
-      } catch (error) {
-        // The reader itself gives up on absurd nesting.
-        const message = `unreadable: ${(error as Error).message}`;
-        return [{ manifests: [], errors: [{ file, document: 1, line: 1, column: 1, path: '', message, expected: 'valid YAML' }] }];
-      }
-    }),
-  );
+  return join(files.flatMap(readFile));
 }

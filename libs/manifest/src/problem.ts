@@ -48,6 +48,14 @@ export function formatManifestError(error: ManifestError): string {
   return `${where}${path}: ${error.message}; expected ${error.expected}${hint}`;
 }
 
+/** Errors as a reader meets them: file by file (`files`, else as they first come), from top to bottom. */
+export function inOrder(errors: readonly ManifestError[], files: readonly { readonly file: string }[] = errors): ManifestError[] {
+  const names = [...new Set(files.map(({ file }) => file))];
+  return errors.toSorted(
+    (a, b) => names.indexOf(a.file) - names.indexOf(b.file) || a.document - b.document || a.line - b.line || a.column - b.column,
+  );
+}
+
 /** The known name that `name` is likely a slip of: at most a third of its letters wrong, and at least one letter may be; the first of equals. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const limit = Math.max(1, Math.floor(name.length / 3));

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Manifest } from './document.ts';
 import { describeValue, type JsonPath, type ManifestError, nearestName, oneOf, type Problem } from './problem.ts';
+import { prune, type Remainder } from './prune.ts';
 
 /*
  * Schemas of manifests are zod schemas with three conventions: fields that may be left out are `field.optional(…)` (YAML's null is absence
@@ -30,8 +31,10 @@ export const field = {
     }),
 };
 
-/** A value that has the shape of its schema, or what is wrong with it. */
-export type Shaped<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errors: readonly ManifestError[] };
+/** A value that has the shape of its schema, or what is wrong with it and what is left without that. */
+export type Shaped<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly errors: readonly ManifestError[]; readonly rest: () => Remainder<T> | null };
 
 const typeNames: Record<string, string> = {
   string: 'a string',
@@ -65,11 +68,12 @@ function schemaAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): z.core
   return here;
 }
 
-/** Names that the object at `path` may have, without those that are refused anyway. */
-function knownFields(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
+/** Names of the fields that the object at `path` may have: `supported` without those that are refused anyway. */
+function knownFields(schema: z.core.$ZodType, path: readonly PropertyKey[]): { readonly all: string[]; readonly supported: string[] } {
   const at = schemaAt(schema, path);
   const { shape = {} } = (at?._zod.def ?? {}) as { shape?: Record<string, z.core.$ZodType> };
-  return Object.keys(shape).filter((name) => unwrap(shape[name]!)._zod.def.type !== 'never');
+  const all = Object.keys(shape);
+  return { all, supported: all.filter((name) => unwrap(shape[name]!)._zod.def.type !== 'never') };
 }
 
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
@@ -90,8 +94,8 @@ function problemsOf(issue: z.core.$ZodIssue, schema: z.core.$ZodType, root: unkn
       return issue.keys.map((key) => ({
         path: [...path, key],
         message: `unknown field ${JSON.stringify(key)}`,
-        expected: oneOf(known),
-        nearest: nearestName(key, known),
+        expected: oneOf(known.supported),
+        nearest: nearestName(key, known.all),
       }));
     }
     case 'invalid_type':
@@ -112,10 +116,17 @@ function problemsOf(issue: z.core.$ZodIssue, schema: z.core.$ZodType, root: unkn
   }
 }
 
-/** Holds a manifest against the schema of its kind. All that is wrong is reported at once. */
-export function checkShape<T extends z.ZodType>(manifest: Manifest, schema: T): Shaped<z.output<T>> {
+/**
+ * Holds a manifest against the schema of its kind. All that is wrong is reported at once. `standIns`: what takes the place of wrong fields of the root in
+ * what is left.
+ */
+export function checkShape<T extends z.ZodType>(
+  manifest: Manifest,
+  schema: T,
+  standIns: Readonly<Record<string, unknown>> = {},
+): Shaped<z.output<T>> {
   const result = schema.safeParse(manifest.value);
   if (result.success) return { ok: true, value: result.data };
   const problems = result.error.issues.flatMap((issue) => problemsOf(issue, schema, manifest.value));
-  return { ok: false, errors: problems.map(manifest.errorAt) };
+  return { ok: false, errors: problems.map(manifest.errorAt), rest: () => prune(manifest.value, schema, standIns) };
 }

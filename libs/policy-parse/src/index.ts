@@ -1,1 +1,1 @@
-export { type Parsed, parsePolicy, policyKindOf } from './parse.ts';
+export { type Parsed, parsePolicy, policyKindOf, policyKinds } from './parse.ts';

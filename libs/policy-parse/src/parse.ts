@@ -1,4 +1,4 @@
-import { checkShape, type Manifest, type ManifestError, type Problem, type Shaped } from '@myelin/manifest';
+import { checkShape, inOrder, type Manifest, type ManifestError, type Problem, type Shaped } from '@myelin/manifest';
 import type { Policy, PolicyKind } from '@myelin/policy-model';
 import type { z } from 'zod';
 import { readCiliumPolicy } from './cilium-policy.ts';
@@ -11,22 +11,34 @@ export type Parsed = { readonly ok: true; readonly policy: Policy } | { readonly
 
 type Parser = (manifest: Manifest) => Parsed;
 
-/** Shape first; what a schema can't say is checked while reading. */
-function parser<T extends z.ZodType>(schema: T, read: (shaped: z.output<T>, report: Report) => Policy): Parser {
+/** Shape first; what a schema can't say is checked while reading, of a document with a wrong shape in what is left of it. */
+function parser<T extends z.ZodType>(apiVersion: string, schema: T, read: (shaped: z.output<T>, report: Report) => Policy): Parser {
+  // What a policy is called and which version its document names don't change what its rules say.
+  const standIns = { apiVersion, metadata: { name: 'unnamed' } };
   return (manifest) => {
-    const shaped: Shaped<z.output<T>> = checkShape(manifest, schema);
-    if (!shaped.ok) return shaped;
+    const shaped: Shaped<z.output<T>> = checkShape(manifest, schema, standIns);
     const problems: Problem[] = [];
-    const policy = read(shaped.value, (problem) => problems.push(problem));
-    return problems.length === 0 ? { ok: true, policy } : { ok: false, errors: problems.map(manifest.errorAt) };
+    const report: Report = (problem) => problems.push(problem);
+    if (shaped.ok) {
+      const policy = read(shaped.value, report);
+      return problems.length === 0 ? { ok: true, policy } : { ok: false, errors: inOrder(problems.map(manifest.errorAt)) };
+    }
+    const rest = shaped.rest();
+    if (rest === null) return { ok: false, errors: inOrder(shaped.errors) };
+    read(rest.value, report);
+    const more = problems.map(rest.inWhole).filter((problem) => problem !== null);
+    return { ok: false, errors: inOrder([...shaped.errors, ...more.map(manifest.errorAt)]) };
   };
 }
 
 const parsers: Readonly<Record<Exclude<PolicyKind, 'Builtin'>, Parser>> = {
-  NetworkPolicy: parser(networkPolicySchema, readNetworkPolicy),
-  CiliumNetworkPolicy: parser(ciliumNetworkPolicySchema, readCiliumPolicy),
-  CiliumClusterwideNetworkPolicy: parser(ciliumClusterwideNetworkPolicySchema, readCiliumPolicy),
+  NetworkPolicy: parser('networking.k8s.io/v1', networkPolicySchema, readNetworkPolicy),
+  CiliumNetworkPolicy: parser('cilium.io/v2', ciliumNetworkPolicySchema, readCiliumPolicy),
+  CiliumClusterwideNetworkPolicy: parser('cilium.io/v2', ciliumClusterwideNetworkPolicySchema, readCiliumPolicy),
 };
+
+/** The kinds that `parsePolicy` reads. */
+export const policyKinds: readonly string[] = Object.keys(parsers);
 
 const notYet: readonly string[] = [
   'AdminNetworkPolicy',
@@ -50,5 +62,5 @@ export function parsePolicy(manifest: Manifest): Parsed {
   if (policyKindOf(manifest) === 'policy') return parsers[manifest.kind as keyof typeof parsers](manifest);
   const message =
     policyKindOf(manifest) === 'other' ? `${manifest.kind} is no policy` : `policies of kind ${manifest.kind} are not supported yet`;
-  return { ok: false, errors: [manifest.errorAt({ path: ['kind'], message, expected: Object.keys(parsers).join(', ') })] };
+  return { ok: false, errors: [manifest.errorAt({ path: ['kind'], message, expected: policyKinds.join(', ') })] };
 }

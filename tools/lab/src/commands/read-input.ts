@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { formatManifestError, type ManifestFile } from '@myelin/manifest';
+import { formatManifestError, inOrder, type ManifestFile } from '@myelin/manifest';
 import { LabFailure } from '../failure.ts';
 import { checkWhole } from '../plan/check-whole.ts';
 import type { LabObjects } from '../plan/objects.ts';
@@ -9,8 +9,9 @@ import type { LabState } from '../plan/state.ts';
 
 /** Reads and checks all files before anything is done with one. Throws one LabFailure with everything that is wrong. `state`: what they are added to. */
 export function readInput(names: readonly string[], state: LabState | null, say: (text: string) => void): LabObjects {
-  const read = readObjects(names.flatMap(readFiles));
-  const errors = read.errors.length > 0 || state === null ? read.errors : checkWhole(read, state);
+  const texts = names.flatMap(readFiles);
+  const read = readObjects(texts);
+  const errors = inOrder([...read.errors, ...(state === null ? [] : checkWhole(read, state))], texts);
   if (errors.length > 0)
     throw new LabFailure(`nothing was changed:\n${errors.map((error) => `  ${formatManifestError(error)}`).join('\n')}`);
   for (const note of read.notes) say(note);

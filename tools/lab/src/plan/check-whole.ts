@@ -18,7 +18,7 @@ export function checkWhole(read: ReadObjects, state: LabState): ManifestError[] 
     const others = [...existing.filter(({ name }) => name !== node.name), ...nodes.slice(0, index)];
     return [...checkNode(node, others), ...changedNode(node, existing)].map((problem) => at('Node', '', node.name, problem));
   });
-  const names = [...new Set([...existing, ...nodes].map(({ name }) => name))];
+  const names = [...new Set([...[...existing, ...nodes].map(({ name }) => name), ...read.brokenNodes])];
   const known = names.length > 0 ? names : [defaultNode.name];
   const podErrors = pods.flatMap((pod) => checkPod(pod, known, state).map((problem) => at('Pod', pod.namespace, pod.name, problem)));
   return [...nodeErrors, ...podErrors];

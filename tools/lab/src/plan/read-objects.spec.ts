@@ -87,6 +87,9 @@ describe('checkWhole', () => {
       /document 2, spec\.nodeName: there is no node "worker1"; expected one of worker-1; did you mean "worker-1"\?/,
     );
   });
+  it('doesn’t say of a node whose own manifest is wrong that it doesn’t exist', () => {
+    expect(whole(state(), node('worker-1', 'x'), podYaml('{name: web}', 'nodeName: worker-1, containers: [{name: c}]'))).toEqual([]);
+  });
   it('knows the default node where no file names one', () => {
     expect(whole(state(), podYaml('{name: web}', 'nodeName: node-1, containers: [{name: c}]'))).toEqual([]);
   });

@@ -8,14 +8,14 @@ import {
   type NamespaceManifest,
   type NodeManifest,
   namespaceSchema,
-  nearestName,
   nodeSchema,
   type PodManifest,
   parseManifests,
   podSchema,
+  unknownKind,
+  workloadKinds,
 } from '@myelin/manifest';
-import { parsePolicy, policyKindOf } from '@myelin/policy-parse';
-import { actedOnKinds, passedOverKinds, policyKinds } from './kinds.ts';
+import { parsePolicy, policyKindOf, policyKinds } from '@myelin/policy-parse';
 import { addressesAnnotation, type LabContainer, type LabNode, type LabObjects, type LabPod } from './objects.ts';
 
 /** What some files hold. Act on nothing while there is an error. */
@@ -26,6 +26,8 @@ export interface ReadObjects {
   readonly notes: readonly string[];
   /** Where each object stands, for errors that only the whole shows: by `<kind> <namespace>/<name>`. */
   readonly places: ReadonlyMap<string, Manifest>;
+  /** Names of nodes whose manifests are wrong: others that name them are not. */
+  readonly brokenNodes: readonly string[];
 }
 
 /** Collects while reading. */
@@ -37,6 +39,7 @@ class Reading {
   readonly errors: ManifestError[] = [];
   readonly notes: string[] = [];
   readonly places = new Map<string, Manifest>();
+  readonly brokenNodes: string[] = [];
 
   /** Remembers where an object stands; the second of one name is an error. */
   place(manifest: Manifest, namespace: string, name: string): boolean {
@@ -67,8 +70,8 @@ export function readObjects(files: readonly ManifestFile[]): ReadObjects {
   const reading = new Reading();
   reading.errors.push(...errors);
   for (const manifest of manifests) readManifest(manifest, reading);
-  const { nodes, namespaces, pods, policies, notes, places } = reading;
-  return { objects: { nodes, namespaces, pods, policies }, errors: reading.errors, notes, places };
+  const { nodes, namespaces, pods, policies, notes, places, brokenNodes } = reading;
+  return { objects: { nodes, namespaces, pods, policies }, errors: reading.errors, notes, places, brokenNodes };
 }
 
 function readManifest(manifest: Manifest, reading: Reading): void {
@@ -77,20 +80,17 @@ function readManifest(manifest: Manifest, reading: Reading): void {
   else if (kind === 'Pod') readShaped(manifest, podSchema, reading, (pod) => readPod(manifest, pod, reading));
   else if (kind === 'Namespace') readShaped(manifest, namespaceSchema, reading, (namespace) => readNamespace(manifest, namespace, reading));
   else if (policyKindOf(manifest) !== 'other') readPolicy(manifest, reading);
-  else if (passedOverKinds.includes(kind)) {
-    const what = `${kind} ${nameOf(manifest)}`.trim();
-    reading.notes.push(`${manifest.file}: document ${manifest.document}: ${what} passed over: the lab doesn't use this kind yet`);
-  } else {
-    const known = [...actedOnKinds, ...policyKinds];
-    reading.errors.push(
-      manifest.errorAt({
-        path: ['kind'],
-        message: `unknown kind ${JSON.stringify(kind)}`,
-        expected: `one of ${known.join(', ')} (others of Kubernetes are passed over)`,
-        nearest: nearestName(kind, [...known, ...passedOverKinds]),
-      }),
-    );
+  else readOther(manifest, reading);
+}
+
+function readOther(manifest: Manifest, reading: Reading): void {
+  const error = unknownKind(manifest, [...workloadKinds, ...policyKinds]);
+  if (error !== null) {
+    reading.errors.push(error);
+    return;
   }
+  const what = `${manifest.kind} ${nameOf(manifest)}`.trim();
+  reading.notes.push(`${manifest.file}: document ${manifest.document}: ${what} passed over: the lab doesn't use this kind yet`);
 }
 
 function readNamespace(manifest: Manifest, { metadata: { name, labels } }: NamespaceManifest, reading: Reading): void {
@@ -104,8 +104,12 @@ function readShaped<T extends Parameters<typeof checkShape>[1]>(
   read: (value: Extract<ReturnType<typeof checkShape<T>>, { ok: true }>['value']) => void,
 ): void {
   const shaped = checkShape(manifest, schema);
-  if (shaped.ok) read(shaped.value);
-  else reading.errors.push(...shaped.errors);
+  if (shaped.ok) {
+    read(shaped.value);
+    return;
+  }
+  reading.errors.push(...shaped.errors);
+  if (manifest.kind === 'Node') reading.brokenNodes.push(nameOf(manifest));
 }
 
 function nameOf({ value }: Manifest): string {
