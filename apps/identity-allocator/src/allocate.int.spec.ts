@@ -106,17 +106,64 @@ describe('an endpoint', () => {
     await node.release('never-there');
   });
 
-  it('relabelled moves to the other number; the old one goes when nobody else has it', async () => {
+  it('relabelled holds both numbers, published under the old one until its addresses are moved; the old one goes when it is given back (C1)', async () => {
+    const allocator = await cluster.startAllocator();
+    const node = await cluster.startNode(allocator, 1);
+    const published = async () => (await allocator.client.whoIs({ address: '10.244.1.5' })).identity;
+    const known = async () => (await allocator.client.list({ labels: [] })).identities.map(({ number }) => number);
+    const before = await node.allocate('a', web, ['10.244.1.5']);
+    const after = await node.allocate('a', db, ['10.244.1.5']);
+    expect(after.identity).not.toBe(before.identity);
+    expect(await published()).toEqual({ number: before.identity, labels: web });
+    const { endpointRevision } = await node.moveAddresses('a', after.identity);
+    expect(endpointRevision!.counter).toBeGreaterThan(before.endpointRevision!.counter);
+    expect(await node.moveAddresses('a', after.identity)).toEqual({ endpointRevision });
+    expect(await published()).toEqual({ number: after.identity, labels: db });
+    expect(new Set(await known())).toEqual(new Set([before.identity, after.identity]));
+    for (const _again of [1, 2]) await node.release('a', 0n, after.identity);
+    expect(await known()).toEqual([after.identity]);
+    expect(await published()).toEqual({ number: after.identity, labels: db });
+  });
+
+  it('relabelled to and fro holds every number until it is settled, and gives all of them back when it goes', async () => {
+    const allocator = await cluster.startAllocator();
+    const node = await cluster.startNode(allocator, 1);
+    const known = async () => (await allocator.client.list({ labels: [] })).identities.length;
+    for (const labels of [web, db, ['k8s:app=x'], web, db]) await node.allocate('a', labels, ['10.244.1.5']);
+    expect(await known()).toBe(3);
+    await node.release('a');
+    expect(await known()).toBe(0);
+    expect((await allocator.client.whoIs({ address: '10.244.1.5' })).identity!.number).toBe(0);
+  });
+
+  it('keeps no number that it has not, and no other than its addresses have: nothing is changed', async () => {
     const allocator = await cluster.startAllocator();
     const node = await cluster.startNode(allocator, 1);
     const before = await node.allocate('a', web, ['10.244.1.5']);
-    const after = await node.allocate('a', db, ['10.244.1.5', '10.244.1.6']);
-    expect(after.identity).not.toBe(before.identity);
-    expect((await allocator.client.list({ labels: [] })).identities).toEqual([{ number: after.identity, labels: db }]);
-    expect((await allocator.client.whoIs({ address: '10.244.1.5' })).identity).toEqual({ number: after.identity, labels: db });
-    const { endpointRevision } = await node.allocate('a', db, ['10.244.1.6']);
-    expect(endpointRevision!.counter).toBeGreaterThan(after.endpointRevision!.counter);
+    const after = await node.allocate('a', db, ['10.244.1.5']);
+    const foreign = await node.allocate('b', ['k8s:app=x'], ['10.244.1.6']);
+    for (const call of [
+      node.release('a', 0n, after.identity),
+      node.release('c', 0n, after.identity),
+      node.moveAddresses('a', foreign.identity),
+      node.moveAddresses('c', after.identity),
+    ])
+      await expect(call).rejects.toMatchObject({
+        code: 'not_found',
+        message: expect.stringContaining('call Allocate, then MoveAddresses'),
+      });
+    expect((await allocator.client.list({ labels: [] })).identities).toHaveLength(3);
+    expect((await allocator.client.whoIs({ address: '10.244.1.5' })).identity!.number).toBe(before.identity);
+  });
+
+  it('allocated with other addresses loses those that it had before', async () => {
+    const allocator = await cluster.startAllocator();
+    const node = await cluster.startNode(allocator, 1);
+    const first = await node.allocate('a', web, ['10.244.1.5', '10.244.1.6']);
+    const { endpointRevision } = await node.allocate('a', web, ['10.244.1.6']);
+    expect(endpointRevision!.counter).toBeGreaterThan(first.endpointRevision!.counter);
     expect((await allocator.client.whoIs({ address: '10.244.1.5' })).identity!.number).toBe(0);
+    expect((await allocator.client.whoIs({ address: '10.244.1.6' })).identity!.number).toBe(first.identity);
   });
 
   it("gets no address that another one holds, and is told whose it is; the holder's stays (C5)", async () => {

@@ -24,6 +24,22 @@ describe('a session', () => {
     await node.release('a', 2n);
   });
 
+  it('whose late calls are about a relabelling changes nothing: neither number nor address (C1)', async () => {
+    const allocator = await cluster.startAllocator();
+    const node = await cluster.startNode(allocator, 1);
+    const before = await node.allocate('a', web, ['10.244.1.5'], 1n);
+    const after = await node.allocate('a', db, ['10.244.1.5'], 2n);
+    await expect(node.moveAddresses('a', after.identity, 1n)).rejects.toMatchObject({ code: 'aborted' });
+    await expect(node.release('a', 1n, before.identity)).rejects.toMatchObject({ code: 'aborted' });
+    expect((await allocator.client.whoIs({ address: '10.244.1.5' })).identity!.number).toBe(before.identity);
+    expect((await allocator.client.list({ labels: [] })).identities).toHaveLength(2);
+    // Nor does an Allocate that its agent has given up: back under the first labels, it is late.
+    await node.moveAddresses('a', before.identity, 3n);
+    await node.release('a', 3n, before.identity);
+    await expect(node.allocate('a', db, ['10.244.1.5'], 2n)).rejects.toMatchObject({ code: 'aborted' });
+    expect((await allocator.client.list({ labels: [] })).identities).toEqual([{ number: before.identity, labels: web }]);
+  });
+
   it('of an earlier registration is refused, and a node that never registered too', async () => {
     const allocator = await cluster.startAllocator();
     const node = await cluster.startNode(allocator, 1);
@@ -36,7 +52,7 @@ describe('a session', () => {
     });
     await node.allocate('a', web, ['10.244.1.5']);
     await expect(allocator.client.allocate({ ...old, node: 'n9' })).rejects.toMatchObject({
-      code: 'failed_precondition',
+      code: 'aborted',
       message: expect.stringContaining('RegisterNode'),
     });
     await expect(allocator.client.allocate({ ...old, session: undefined })).rejects.toMatchObject({ code: 'invalid_argument' });

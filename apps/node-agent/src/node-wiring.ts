@@ -54,7 +54,7 @@ export function wireNode(
 
   const blocks = new Blocks({ node: config.node, requested: config.podCidr, channel: channels.ipam, state, log, readiness });
   const description = { name: config.node, uid: config.nodeUid, addresses: config.address };
-  const session = new IdentitySession({ node: description, blocks, channel: channels.identity, state, log, readiness });
+  const session = new IdentitySession({ node: description, blocks, channel: channels.identity, state, log, meter, readiness });
 
   const delay = delayHistogram(meter);
   const policies: Policies = new Policies({
@@ -77,6 +77,7 @@ export function wireNode(
     slots: datapath.endpoints,
     session,
     policies,
+    addresses: { waitFor: (revision, timeoutMs) => endpointStream.waitFor(revision, timeoutMs) },
     log,
     createTimeoutMs: config.createTimeoutMs,
     onChange: (record, isGone) => names.endpointChanged(record, isGone),
@@ -110,10 +111,11 @@ export function wireNode(
     if (batch.snapshotComplete)
       endpoints.reconcileHeld(batch.changed.filter(({ row }) => row.node === config.node).map(({ row }) => row.endpointUid));
   };
+  const endpointStream = new StreamConsumer({ kind: streamKinds.endpoints, link: nats, onBatch: onEndpoints, log, readiness });
   const streams = [
     new StreamConsumer({ kind: streamKinds.identities, link: nats, onBatch: (batch) => names.applyIdentities(batch), log, readiness }),
     new StreamConsumer({ kind: streamKinds.nodes, link: nats, onBatch: (batch) => peers.applyNodes(batch), log, readiness }),
-    new StreamConsumer({ kind: streamKinds.endpoints, link: nats, onBatch: onEndpoints, log, readiness }),
+    endpointStream,
   ];
 
   const events: Events = new Events({ bpffs: config.bpffs, log, onRecords: (records, lost) => flows.take(records, lost) });

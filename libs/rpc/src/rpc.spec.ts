@@ -27,7 +27,14 @@ afterEach(async () => {
 
 async function serve(handlers: Partial<IdentityHandlers>, subscribe: Handlers<typeof PolicyServiceService>['subscribe'] = unimplemented) {
   const readiness = new Readiness();
-  const other = { registerNode: unimplemented, allocate: unimplemented, release: unimplemented, get: unimplemented, whoIs: unimplemented };
+  const other = {
+    registerNode: unimplemented,
+    allocate: unimplemented,
+    moveAddresses: unimplemented,
+    release: unimplemented,
+    get: unimplemented,
+    whoIs: unimplemented,
+  };
   const server = new RpcServer({
     service: 'tested',
     listen: { host: '127.0.0.1', port: 0 },

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { preferredNumbers } from '../domain/label-set.ts';
 import { blockCommands } from '../testing/allocator.ts';
-import { Registry } from './registry.ts';
+import { type CallerSession, Registry } from './registry.ts';
 
 // Random calls of two nodes against a plain model of what they mean: outcome by outcome, row by row.
 
@@ -22,7 +22,9 @@ type Command =
       readonly hosts: readonly number[];
       readonly stale: Stale;
     }
-  | { readonly type: 'release'; readonly node: number; readonly uid: string; readonly stale: Stale };
+  | { readonly type: 'move'; readonly node: number; readonly uid: string; readonly app: number; readonly stale: Stale }
+  /** `keep`: an app's number, or everything goes. */
+  | { readonly type: 'release'; readonly node: number; readonly uid: string; readonly keep: number | null; readonly stale: Stale };
 type Stale = 'current' | 'old registration' | 'old counter';
 
 const node = fc.integer({ min: 0, max: 1 });
@@ -31,19 +33,22 @@ const stale = fc.oneof(
   { weight: 8, arbitrary: fc.constant('current' as const) },
   fc.constantFrom('old registration' as const, 'old counter' as const),
 );
+const app = fc.integer({ min: 0, max: 2 });
 // Host 9 lies in no block of the node.
 const hosts = fc.uniqueArray(fc.constantFrom(1, 2, 3, 4, 9), { maxLength: 3 });
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('register' as const), node }) },
   {
     weight: 6,
-    arbitrary: fc.record({ type: fc.constant('allocate' as const), node, uid, app: fc.integer({ min: 0, max: 2 }), hosts, stale }),
+    arbitrary: fc.record({ type: fc.constant('allocate' as const), node, uid, app, hosts, stale }),
   },
-  { weight: 3, arbitrary: fc.record({ type: fc.constant('release' as const), node, uid, stale }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('move' as const), node, uid, app, stale }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('release' as const), node, uid, keep: fc.option(app), stale }) },
 );
 
 interface Endpoint {
-  app: number;
+  /** Whose numbers it has; the first is what its addresses are published under. */
+  apps: number[];
   hosts: readonly number[];
   registration: bigint;
 }
@@ -68,7 +73,24 @@ function allocateInModel(model: ModelNode, { uid: own, app, hosts: wanted }: Com
     }
   }
   for (const other of gone) model.endpoints.delete(other);
-  model.endpoints.set(own, { app, hosts: wanted, registration: model.registration });
+  const apps = model.endpoints.get(own)?.apps ?? [];
+  model.endpoints.set(own, { apps: apps.includes(app) ? apps : [...apps, app], hosts: wanted, registration: model.registration });
+  return 'ok';
+}
+
+function moveInModel(model: ModelNode, { uid: own, app }: Command & { type: 'move' }): 'ok' | 'unheld' {
+  const endpoint = model.endpoints.get(own);
+  if (!endpoint?.apps.includes(app)) return 'unheld';
+  endpoint.apps = [app, ...endpoint.apps.filter((other) => other !== app)];
+  endpoint.registration = model.registration;
+  return 'ok';
+}
+
+function releaseInModel(model: ModelNode, { uid: own, keep }: Command & { type: 'release' }): 'ok' | 'unheld' {
+  const endpoint = model.endpoints.get(own);
+  if (keep === null) model.endpoints.delete(own);
+  else if (endpoint?.apps[0] !== keep) return 'unheld';
+  else endpoint.apps = [keep];
   return 'ok';
 }
 
@@ -126,26 +148,41 @@ async function carryOut(command: Command, model: ModelNode): Promise<void> {
   const counter = command.stale === 'old counter' ? model.counter - 1n : model.counter;
   const isRefused = command.stale === 'old registration' || (command.stale === 'old counter' && model.counter > 0n);
   const session = { node: `n${command.node}`, registration, counter: counter < 0n ? 0n : counter };
-  if (command.type === 'release') {
-    const { outcome } = await registry.release(session, command.uid);
-    expect(outcome).toBe(isRefused ? 'outdated' : 'ok');
-    if (!isRefused) model.endpoints.delete(command.uid);
-    return;
-  }
-  const labels = labelsOf(command.app);
-  const addresses = command.hosts.map((host) => address(textOf(command.node, host)));
-  const claim = { uid: command.uid, namespace: 'ns', name: command.uid, labels, addresses, preferred: preferredNumbers(labels) };
-  const { outcome } = await registry.allocate(session, claim);
-  const expected = isRefused ? 'outdated' : allocateInModel(model, command);
+  const outcome = await call(command, session);
+  const expected = isRefused ? 'outdated' : inModel(model, command);
   expect(outcome).toBe(expected);
   // A call that was refused for another reason than its session has not been noted.
-  if (!isRefused && expected !== 'ok') model.counter--;
+  if (!isRefused && expected !== 'ok' && command.stale === 'current') model.counter--;
+}
+
+type Call = Exclude<Command, { type: 'register' }>;
+
+function inModel(model: ModelNode, command: Call): string {
+  if (command.type === 'allocate') return allocateInModel(model, command);
+  return command.type === 'move' ? moveInModel(model, command) : releaseInModel(model, command);
+}
+
+async function call(command: Call, session: CallerSession): Promise<string> {
+  const { uid: own } = command;
+  if (command.type === 'release') return (await registry.release(session, own, await numberOf(command.keep))).outcome;
+  if (command.type === 'move') return (await registry.moveAddresses(session, own, await numberOf(command.app))).outcome;
+  const labels = labelsOf(command.app);
+  const addresses = command.hosts.map((host) => address(textOf(command.node, host)));
+  const claim = { uid: own, namespace: 'ns', name: own, labels, addresses, preferred: preferredNumbers(labels) };
+  return (await registry.allocate(session, claim)).outcome;
+}
+
+/** The number that an app has; one that nobody has where it has none. */
+async function numberOf(of: number | null): Promise<number> {
+  if (of === null) return 0;
+  const number = await link.run((client) => client.hget('myelin:identity:sets', JSON.stringify(labelsOf(of))));
+  return Number(number ?? 65535);
 }
 
 async function compare(models: readonly ModelNode[]): Promise<void> {
   const all = models.flatMap((model, of) => [...model.endpoints].map(([own, endpoint]) => ({ of, own, ...endpoint })));
   const numbers = new Map((await identities.list()).rows.map(({ row }) => [row.labels.join(), row.number]));
-  expect([...numbers.keys()].sort()).toEqual([...new Set(all.map(({ app }) => labelsOf(app).join()))].sort());
+  expect([...numbers.keys()].sort()).toEqual([...new Set(all.flatMap(({ apps }) => apps.map((held) => labelsOf(held).join())))].sort());
   expect(new Set(numbers.values()).size).toBe(numbers.size);
   // The index by label set says the same: a stale entry would give a number to two sets one day.
   const index = await link.run((client) => client.hgetall('myelin:identity:sets'));
@@ -154,8 +191,8 @@ async function compare(models: readonly ModelNode[]): Promise<void> {
   );
   expect(Object.keys(index)).toHaveLength(numbers.size);
   const rows = (await endpoints.list()).rows.map(({ row }) => `${row.address} ${row.node}/${row.endpointUid} ${row.identity}`);
-  const expected = all.flatMap(({ of, own, app, hosts: held }) =>
-    held.map((host) => `${formatAddress(address(textOf(of, host)))} n${of}/${own} ${numbers.get(labelsOf(app).join())}`),
+  const expected = all.flatMap(({ of, own, apps, hosts: held }) =>
+    held.map((host) => `${formatAddress(address(textOf(of, host)))} n${of}/${own} ${numbers.get(labelsOf(apps[0]!).join())}`),
   );
   expect(rows.sort()).toEqual(expected.sort());
 }

@@ -4,6 +4,7 @@ import type { Revision } from '@myelin/contracts/types';
 import { blocksLua, hexOf, parseRevision, type Reply, type Store, stateScript } from '@myelin/outbox';
 import { allocate } from './scripts/allocate.lua.ts';
 import { endpointLua } from './scripts/endpoint.lua.ts';
+import { moveAddresses } from './scripts/move-addresses.lua.ts';
 import { registerNode } from './scripts/register.lua.ts';
 import { release } from './scripts/release.lua.ts';
 import { sessionLua } from './scripts/session.lua.ts';
@@ -50,7 +51,11 @@ export type AllocateOutcome =
   | { readonly outcome: 'exhausted' }
   | SessionRefusal;
 
-export type ReleaseOutcome = { readonly outcome: 'ok' } | SessionRefusal;
+/** `unheld`: the endpoint doesn't have the number. */
+export type MoveOutcome = { readonly outcome: 'ok'; readonly endpointRevision: Revision } | { readonly outcome: 'unheld' } | SessionRefusal;
+
+/** `unheld`: the number that should stay isn't the one that the addresses are published under. */
+export type ReleaseOutcome = { readonly outcome: 'ok' } | { readonly outcome: 'unheld' } | SessionRefusal;
 
 export type WhoIsOutcome =
   | { readonly outcome: 'endpoint'; readonly endpoint: EndpointAddress; readonly identity: Identity | null }
@@ -60,6 +65,7 @@ export type WhoIsOutcome =
 const scripts = {
   register: stateScript(registerNode, blocksLua, sessionLua),
   allocate: stateScript(allocate, blocksLua, sessionLua, endpointLua),
+  moveAddresses: stateScript(moveAddresses, sessionLua, endpointLua),
   release: stateScript(release, sessionLua, endpointLua),
   whoIs: stateScript(whoIs, blocksLua),
 };
@@ -86,7 +92,7 @@ export class Registry {
     return { outcome: 'ok', registration: BigInt(first!), revision: parseRevision(second!) };
   }
 
-  /** Gives the endpoint its number and addresses. */
+  /** Gives the endpoint its number and addresses; numbers that it has already stay its own. */
   async allocate({ node, registration, counter }: CallerSession, claim: EndpointClaim): Promise<AllocateOutcome> {
     const { uid, namespace, name, labels, preferred } = claim;
     // Rows are put together in the script, which alone knows the number; texts are encoded here.
@@ -123,10 +129,19 @@ export class Registry {
     }
   }
 
-  /** Takes back what the endpoint has; success where it has nothing. */
-  async release({ node, registration, counter }: CallerSession, uid: string): Promise<ReleaseOutcome> {
-    const reply = await this.#store.run(scripts.release, node, `${registration}`, `${counter}`, uid);
-    return reply[0] === 'ok' ? { outcome: 'ok' } : refusalOf(reply);
+  /** Publishes the endpoint's addresses under a number that it has. */
+  async moveAddresses({ node, registration, counter }: CallerSession, uid: string, number: number): Promise<MoveOutcome> {
+    const reply = await this.#store.run(scripts.moveAddresses, node, `${registration}`, `${counter}`, uid, number);
+    const [word, revision] = reply;
+    if (word === 'ok') return { outcome: 'ok', endpointRevision: parseRevision(revision!) };
+    return word === 'unheld' ? { outcome: 'unheld' } : refusalOf(reply);
+  }
+
+  /** Takes back what the endpoint has, or all of its numbers but `keep`; with 0, success where it has nothing. */
+  async release({ node, registration, counter }: CallerSession, uid: string, keep: number): Promise<ReleaseOutcome> {
+    const reply = await this.#store.run(scripts.release, node, `${registration}`, `${counter}`, uid, keep);
+    const [word] = reply;
+    return word === 'ok' || word === 'unheld' ? { outcome: word } : refusalOf(reply);
   }
 
   async whoIs(address: Address): Promise<WhoIsOutcome> {

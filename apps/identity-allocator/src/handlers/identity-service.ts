@@ -29,9 +29,15 @@ export function identityService(parts: IdentityServiceParts): Service {
   return {
     registerNode: (request) => register(parts, request),
     allocate: (request) => allocate(parts, request),
+    moveAddresses: async (request) => {
+      const uid = readWord('endpoint UID', request.endpointUid);
+      const result = await parts.registry.moveAddresses(readSession(request.node, request.session), uid, request.identity);
+      if (result.outcome !== 'ok') throw endpointRefusal(request.node, uid, result);
+      return { endpointRevision: result.endpointRevision };
+    },
     release: async (request) => {
       const uid = readWord('endpoint UID', request.endpointUid);
-      const result = await parts.registry.release(readSession(request.node, request.session), uid);
+      const result = await parts.registry.release(readSession(request.node, request.session), uid, request.keep);
       if (result.outcome !== 'ok') throw endpointRefusal(request.node, uid, result);
       return {};
     },

@@ -1,5 +1,5 @@
 import { MyelinError } from '@myelin/service';
-import type { AllocateOutcome, RegisterOutcome, ReleaseOutcome } from '../adapters/registry.ts';
+import type { AllocateOutcome, MoveOutcome, RegisterOutcome, ReleaseOutcome } from '../adapters/registry.ts';
 
 type Refused<T extends { readonly outcome: string }> = Exclude<T, { readonly outcome: 'ok' }>;
 
@@ -15,15 +15,24 @@ export function registerRefusal(node: string, refused: Refused<RegisterOutcome>)
 }
 
 /** The error for a refused call about an endpoint. */
-export function endpointRefusal(node: string, uid: string, refused: Refused<AllocateOutcome> | Refused<ReleaseOutcome>): MyelinError {
+export function endpointRefusal(
+  node: string,
+  uid: string,
+  refused: Refused<AllocateOutcome> | Refused<MoveOutcome> | Refused<ReleaseOutcome>,
+): MyelinError {
   const endpoint = `endpoint ${uid} of node ${node}`;
   switch (refused.outcome) {
     case 'unregistered':
-      return new MyelinError('failed_precondition', `node ${node} is not registered with this session: call RegisterNode first`);
+      return new MyelinError('aborted', `node ${node} is not registered with this session: call RegisterNode first`);
     case 'outdated':
       return new MyelinError(
         'aborted',
         `${endpoint}: the session's ${refused.what} ${refused.given} is outdated, ${refused.seen} has been seen: another agent of the node, or a later call of it, has come before`,
+      );
+    case 'unheld':
+      return new MyelinError(
+        'not_found',
+        `${endpoint} does not hold this number, or its addresses have another: call Allocate, then MoveAddresses`,
       );
     case 'outside':
       return new MyelinError('failed_precondition', `${endpoint}: address ${refused.address} is in none of the node's blocks`);

@@ -73,7 +73,9 @@ export class TestedCluster {
       register,
       request,
       allocate: (...args: Parameters<typeof request>) => client.allocate(request(...args)),
-      release: (uid: string, counter = 0n) => client.release({ node, session: { ...session, counter }, endpointUid: uid }),
+      moveAddresses: (uid: string, identity: number, counter = 0n) =>
+        client.moveAddresses({ node, session: { ...session, counter }, endpointUid: uid, identity }),
+      release: (uid: string, counter = 0n, keep = 0) => client.release({ node, session: { ...session, counter }, endpointUid: uid, keep }),
     };
   }
 

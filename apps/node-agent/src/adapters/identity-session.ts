@@ -1,15 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Address, formatAddress, formatPrefix, type Prefix } from '@myelin/address';
 import { IdentityServiceService, type Session } from '@myelin/contracts/identity';
+import type { Revision } from '@myelin/contracts/types';
 import { zeroRevision } from '@myelin/revision';
-import { type Channel, clientOf, isMyelinError, isTransient, type RpcClient } from '@myelin/rpc';
+import { type Channel, clientOf, isMyelinError, isTransient, type MyelinError, type RpcClient } from '@myelin/rpc';
 import type { Condition, Log, Readiness } from '@myelin/service';
+import type { Counter, Meter } from '@opentelemetry/api';
+import { prospectOf } from '../domain/allocator-answer.ts';
 import type { Assignment } from '../domain/endpoint.ts';
 import type { Blocks } from './blocks.ts';
 import type { StateFolder } from './state-folder.ts';
 
 const file = 'session';
 const retryMs = 300;
+/** What somebody has to mend first isn't asked more often. */
+const refusedRetryMs = 10_000;
 
 /** What the node says of itself. */
 export interface NodeDescription {
@@ -25,7 +30,20 @@ export interface IdentitySessionOptions {
   readonly channel: Channel;
   readonly state: StateFolder;
   readonly log: Log;
+  readonly meter: Meter;
   readonly readiness: Readiness;
+}
+
+/** A call about an endpoint. */
+interface Call<T> {
+  readonly name: 'Allocate' | 'MoveAddresses' | 'Release';
+  readonly uid: string;
+  /** Tells calls apart that want different things of the same endpoint. */
+  readonly what: string;
+  /** Somebody waits for it: what is refused until it is mended is refused at once. */
+  readonly isAwaited: boolean;
+  readonly signal: AbortSignal;
+  readonly send: (session: Session, signal: AbortSignal) => Promise<T>;
 }
 
 /** What the allocator is asked for an endpoint. */
@@ -39,7 +57,8 @@ export interface AllocationRequest {
 
 /**
  * The node's conversation with the identity allocator: registered once a process, then numbers asked for and given back. Before the agent contradicts a call that was never
- * answered (a Release after an Allocate that timed out), it raises its counter, so that the late call is refused when it arrives (design C1).
+ * answered (a Release after an Allocate that timed out), it raises its counter, so that the late call is refused when it arrives (design C1). A call that can succeed is sent again
+ * until it does or its signal aborts: domain/allocator-answer.ts says which; the others are counted, and thrown.
  */
 export class IdentitySession {
   readonly name = 'identity session';
@@ -47,6 +66,7 @@ export class IdentitySession {
   readonly #client: RpcClient<typeof IdentityServiceService>;
   readonly #condition: Condition;
   readonly #stopping = new AbortController();
+  readonly #refusals: Counter;
   #registration: Promise<bigint> | null = null;
   #counter: bigint;
   /** What each endpoint's unanswered call wanted, by UID. */
@@ -55,6 +75,7 @@ export class IdentitySession {
   constructor(options: IdentitySessionOptions) {
     this.#options = options;
     this.#client = clientOf(IdentityServiceService, options.channel);
+    this.#refusals = options.meter.createCounter('identity_refusals', { description: 'Calls that the identity allocator refused' });
     this.#condition = options.readiness.condition('node registration', `waits for ${options.channel.peer}`);
     this.#counter = options.state.read<{ counter: bigint }>(file)?.counter ?? 1n;
   }
@@ -69,45 +90,85 @@ export class IdentitySession {
     await this.#registration?.catch(() => {});
   }
 
-  /** The number of the labels; the addresses are recorded with it. Tries again for as long as the allocator is away and `signal` doesn't abort; refusals are thrown. */
+  /** The number of the labels; the addresses are recorded with it. Throws what is refused. */
   async allocate(request: AllocationRequest, signal: AbortSignal): Promise<Assignment> {
     const { uid, namespace, name, labels, addresses } = request;
     const what = { endpointUid: uid, namespace, name, labels: [...labels], addresses: [...addresses] };
-    const answer = await this.#call(uid, JSON.stringify(what), signal, (session) =>
-      this.#client.allocate({ node: this.#options.node.name, session, ...what }, { signal: this.#signal(signal) }),
-    );
+    const answer = await this.#call({
+      name: 'Allocate',
+      uid,
+      what: JSON.stringify(what),
+      isAwaited: true,
+      signal,
+      send: (session, over) => this.#client.allocate({ node: this.#options.node.name, session, ...what }, { signal: over }),
+    });
     return { identity: answer.identity, labels, revision: answer.identityRevision ?? zeroRevision };
   }
 
-  /** Gives number and addresses back; as `allocate` otherwise. */
-  async release(uid: string, signal: AbortSignal): Promise<void> {
-    await this.#call(uid, 'release', signal, (session) =>
-      this.#client.release({ node: this.#options.node.name, session, endpointUid: uid }, { signal: this.#signal(signal) }),
-    );
+  /** Publishes the endpoint's addresses under a number that it has; the revision of the stream `endpoints` that says so. Throws `not_found` where it hasn't. */
+  async moveAddresses(uid: string, identity: number, signal: AbortSignal): Promise<Revision> {
+    const { endpointRevision } = await this.#call({
+      name: 'MoveAddresses',
+      uid,
+      what: `move to ${identity}`,
+      isAwaited: false,
+      signal,
+      send: (session, over) =>
+        this.#client.moveAddresses({ node: this.#options.node.name, session, endpointUid: uid, identity }, { signal: over }),
+    });
+    return endpointRevision ?? zeroRevision;
   }
 
-  #signal(signal: AbortSignal): AbortSignal {
-    return AbortSignal.any([signal, this.#stopping.signal]);
+  /** Gives numbers and addresses back: all (`keep` 0), or every number but one. Throws what the allocator will never accept. */
+  async release(uid: string, keep: number, signal: AbortSignal): Promise<void> {
+    await this.#call({
+      name: 'Release',
+      uid,
+      what: `release all but ${keep}`,
+      isAwaited: false,
+      signal,
+      send: (session, over) => this.#client.release({ node: this.#options.node.name, session, endpointUid: uid, keep }, { signal: over }),
+    });
   }
 
-  async #call<T>(uid: string, what: string, signal: AbortSignal, send: (session: Session) => Promise<T>): Promise<T> {
-    const over = this.#signal(signal);
+  async #call<T>(call: Call<T>): Promise<T> {
+    const over = AbortSignal.any([call.signal, this.#stopping.signal]);
     for (;;) {
-      const registration = await this.#register();
+      const opened = this.#register();
+      const registration = await opened;
       over.throwIfAborted();
-      this.#contradict(uid, what);
+      this.#contradict(call.uid, call.what);
+      const counter = this.#counter;
       try {
-        const answer = await send({ registration, counter: this.#counter });
-        this.#unanswered.delete(uid);
+        const answer = await call.send({ registration, counter }, over);
+        this.#unanswered.delete(call.uid);
         return answer;
       } catch (error) {
-        if (!isTransient(error)) this.#unanswered.delete(uid);
-        if (over.aborted || !(isTransient(error) || isMyelinError(error, 'aborted'))) throw error;
-        if (isMyelinError(error, 'aborted')) this.#registration = null;
-        else this.#options.log.debug({ uid, reason: (error as Error).message }, 'identity allocator did not answer');
-        await sleep(retryMs, undefined, { signal: over }).catch(() => {});
+        if (!isTransient(error)) this.#unanswered.delete(call.uid);
+        if (over.aborted || !isMyelinError(error)) throw error;
+        const isSessionOver = prospectOf(error.code) === 'new-session' && this.#registration === opened && this.#counter === counter;
+        if (isSessionOver) this.#registration = null;
+        await sleep(this.#pauseAfter(call, error), undefined, { signal: over }).catch(() => {});
       }
     }
+  }
+
+  /** How long to wait before a call is sent again, in milliseconds. Throws the error where that can't help. */
+  #pauseAfter({ name, uid, isAwaited }: Call<unknown>, error: MyelinError): number {
+    const { log } = this.#options;
+    const prospect = prospectOf(error.code);
+    const fields = { uid, call: name, code: error.code, reason: error.message };
+    if (prospect === 'soon') {
+      log.debug(fields, 'identity allocator did not answer');
+      return retryMs;
+    }
+    this.#refusals.add(1, { call: name, code: error.code });
+    if (prospect === 'never' || (prospect === 'later' && isAwaited)) throw error;
+    log.warn(
+      fields,
+      prospect === 'later' ? 'refused by the identity allocator until that is mended' : 'refused as a call of another session',
+    );
+    return prospect === 'later' ? refusedRetryMs : retryMs;
   }
 
   /** Raises the counter where an earlier call for the endpoint may still be under way and wants something else. */

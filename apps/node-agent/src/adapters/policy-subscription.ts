@@ -10,6 +10,8 @@ export interface PolicyBatch {
   readonly policies: readonly CompiledPolicy[];
   /** Subjects without a policy from now on. */
   readonly removed: readonly number[];
+  /** The subjects that it is complete for: those of the request that it answers. */
+  readonly subjects: readonly number[];
   readonly bookmark: Bookmark;
 }
 
@@ -43,6 +45,9 @@ export class PolicySubscription {
   #following: Promise<void> | null = null;
   #requests: Mailbox<SubscribeRequest> | null = null;
   #asking = false;
+  /** Subjects of the requests of this stream that no bookmark has covered yet, by their count. */
+  readonly #asked = new Map<number, readonly number[]>();
+  #requestCount = 0;
   #policies: CompiledPolicy[] = [];
   #removed: number[] = [];
 
@@ -57,6 +62,8 @@ export class PolicySubscription {
       open: (signal) => {
         [this.#policies, this.#removed] = [[], []];
         this.#requests = new Mailbox();
+        this.#requestCount = 0;
+        this.#asked.clear();
         this.ask();
         return client.subscribe(this.#requests, { signal });
       },
@@ -77,8 +84,11 @@ export class PolicySubscription {
     this.#asking = true;
     queueMicrotask(() => {
       this.#asking = false;
+      if (this.#requests === null) return;
       const { subjects, policyRevision, identityRevision, held } = this.#options.wishes();
-      this.#requests?.push({
+      this.#requestCount += 1;
+      this.#asked.set(this.#requestCount, subjects);
+      this.#requests.push({
         node: this.#options.node,
         subjects: [...subjects],
         policyRevision,
@@ -97,7 +107,9 @@ export class PolicySubscription {
         this.#removed.push(message.value);
         break;
       case 'bookmark': {
-        const batch = { policies: this.#policies, removed: this.#removed, bookmark: message.value };
+        const subjects = this.#asked.get(message.value.request) ?? [];
+        for (const request of this.#asked.keys()) if (request < message.value.request) this.#asked.delete(request);
+        const batch = { policies: this.#policies, removed: this.#removed, subjects, bookmark: message.value };
         [this.#policies, this.#removed] = [[], []];
         await this.#options.onBatch(batch);
         this.#condition.ready();

@@ -1,6 +1,8 @@
 import { type Address, parseAddress } from '@myelin/address';
+import type { Revision } from '@myelin/contracts/types';
 import { DatapathError, type EndpointTable, type Peer } from '@myelin/datapath';
 import { isMyelinError, type Log, MyelinError } from '@myelin/service';
+import type { StreamConsumer } from '@myelin/state-stream';
 import type { IdentitySession } from '../adapters/identity-session.ts';
 import {
   advance,
@@ -18,6 +20,9 @@ import type { EndpointKernel } from './endpoint-kernel.ts';
 import type { EndpointStore } from './endpoint-store.ts';
 import type { Policies } from './policies.ts';
 
+/** How long an address' new row usually takes at most to come back from NATS. */
+const publishedWithinMs = 2000;
+
 /** What running endpoints needs. */
 export interface EndpointsOptions {
   readonly cluster: string;
@@ -26,6 +31,8 @@ export interface EndpointsOptions {
   readonly slots: EndpointTable;
   readonly session: IdentitySession;
   readonly policies: Policies;
+  /** The stream `endpoints`: what has come by it, other nodes can know. */
+  readonly addresses: Pick<StreamConsumer<unknown>, 'waitFor'>;
   readonly log: Log;
   /** How long a caller waits for an endpoint to be enforced. */
   readonly createTimeoutMs: number;
@@ -148,7 +155,7 @@ export class Endpoints {
     for (const uid of new Set(held)) {
       if (store.get(uid) !== undefined) continue;
       log.warn({ uid }, 'the allocator holds an endpoint that this node does not know: it is released');
-      session.release(uid, this.#stopping.signal).catch(() => {});
+      session.release(uid, 0, this.#stopping.signal).catch((error) => this.#notReleased(uid, error, this.#stopping.signal));
     }
   }
 
@@ -264,6 +271,9 @@ export class Endpoints {
       case 'enforce':
         kernel.enforce(record);
         break;
+      case 'settle':
+        void this.#settle(uid, record.inForce!.identity);
+        break;
       case 'detach':
         this.#workOf(uid).detached = this.#inKernel(uid, () => this.#detach(uid, record));
         break;
@@ -310,14 +320,61 @@ export class Endpoints {
     }
   }
 
-  async #release(uid: string): Promise<void> {
-    const { session, log } = this.#options;
+  /**
+   * Tells everybody that the endpoint speaks as another number now. Only when they can know it is what it had before given back: its number may be the last reference, and an identity that nobody
+   * has is cut off everywhere (design C6).
+   */
+  async #settle(uid: string, identity: number): Promise<void> {
+    const { session, policies, store, log } = this.#options;
+    const { signal } = this.#workOf(uid).asking;
     try {
-      await session.release(uid, this.#workOf(uid).asking.signal);
-      this.#dispatch(uid, { kind: 'released' });
+      await this.#published(await session.moveAddresses(uid, identity, signal), signal);
+      await session.release(uid, identity, signal);
+      if (signal.aborted) return;
+      this.#dispatch(uid, { kind: 'settled', identity });
+      policies.subjectsChanged();
     } catch (error) {
-      log.warn({ uid, reason: (error as Error).message }, 'an endpoint could not be released: tried again after the next start');
+      if (signal.aborted) return;
+      this.#lastError = (error as Error).message;
+      log.error(
+        { uid, identity, reason: this.#lastError },
+        'the allocator does not know the number of an endpoint: it is asked for one again',
+      );
+      const record = store.get(uid);
+      if (record !== undefined && isMyelinError(error, 'not_found')) this.#dispatch(uid, { kind: 'updated', spec: record.spec });
     }
+  }
+
+  async #published(revision: Revision, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        await this.#options.addresses.waitFor(revision, publishedWithinMs);
+        return;
+      } catch (error) {
+        if (signal.aborted || !isMyelinError(error, 'deadline_exceeded')) throw error;
+        this.#options.log.warn(
+          { reason: (error as Error).message },
+          'an address is not published under its new number yet: the old one is kept',
+        );
+      }
+    }
+  }
+
+  async #release(uid: string): Promise<void> {
+    const { signal } = this.#workOf(uid).asking;
+    try {
+      await this.#options.session.release(uid, 0, signal);
+    } catch (error) {
+      this.#notReleased(uid, error, signal);
+    }
+    if (!signal.aborted) this.#dispatch(uid, { kind: 'released' });
+  }
+
+  /** A Release that the allocator will never accept is about nothing that it could have given: the endpoint is forgotten. If it holds something after all, the next start finds it. */
+  #notReleased(uid: string, error: unknown, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#lastError = (error as Error).message;
+    this.#options.log.error({ uid, reason: this.#lastError }, 'the release of an endpoint was refused for good: it is forgotten');
   }
 
   /** A new endpoint that can't be made is taken back; one that is in force keeps what it has. */

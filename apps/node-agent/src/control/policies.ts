@@ -17,10 +17,11 @@ const appliedFile = 'applied';
 const rangesFile = 'ranges';
 const policyFile = (identity: number) => `policies/${identity}`;
 
-/** Where the node stands, by component. */
-export interface AppliedRevisions {
+/** Where the node stands, by component, and the subjects that it is complete for: the policy of any other one may be older, wherever it comes from (design C6). */
+export interface AppliedState {
   readonly policy: Revision;
   readonly identity: Revision;
+  readonly subjects: readonly number[];
 }
 
 /** The tables that policies need. */
@@ -61,7 +62,7 @@ export class Policies implements PolicyNames {
   readonly #localizer: Localizer;
   readonly #compiled = new Map<number, CompiledPolicy>();
   readonly #tables: PolicyWriter;
-  #applied: AppliedRevisions;
+  #applied: AppliedState;
   #wantedIdentity: Revision = zeroRevision;
   #problems: readonly string[] = [];
   #queue: Promise<void> = Promise.resolve();
@@ -73,7 +74,7 @@ export class Policies implements PolicyNames {
     const allocation = state.read<Allocation>(numbersFile);
     this.#tables = new PolicyWriter(options.kernel, options.log);
     this.#localizer = allocation === null ? new Localizer() : new Localizer(allocation);
-    this.#applied = state.read<AppliedRevisions>(appliedFile) ?? { policy: zeroRevision, identity: zeroRevision };
+    this.#applied = { policy: zeroRevision, identity: zeroRevision, subjects: [], ...state.read<AppliedState>(appliedFile) };
   }
 
   /** Brings the kernel to what was written down: after a restart nothing but what an interrupted change left undone. */
@@ -94,7 +95,7 @@ export class Policies implements PolicyNames {
     await this.#queue;
   }
 
-  get applied(): AppliedRevisions {
+  get applied(): AppliedState {
     return this.#applied;
   }
 
@@ -129,7 +130,8 @@ export class Policies implements PolicyNames {
 
   /** Whether an endpoint of this identity, assigned at `revision`, may be opened: its policy is in the maps, at a state that accounts for the identity everywhere on the node. */
   isEnforceable(identity: number, revision: Revision): boolean {
-    if (this.#tables.refusal(identity) !== null || this.digest(identity) === null) return false;
+    const { subjects } = this.#applied;
+    if (!subjects.includes(identity) || this.#tables.refusal(identity) !== null || this.digest(identity) === null) return false;
     const { first, last } = identityRanges.cluster;
     const needsBit = identity >= first && identity <= last;
     return includesRevision(this.#applied.identity, revision) && (!needsBit || this.#options.kernel.appliedIdentities.has(identity));
@@ -193,7 +195,7 @@ export class Policies implements PolicyNames {
     return done;
   }
 
-  async #applyBatch({ policies, removed, bookmark }: PolicyBatch): Promise<void> {
+  async #applyBatch({ policies, removed, subjects, bookmark }: PolicyBatch): Promise<void> {
     const started = performance.now();
     const { kernel, state, log, onApplied, onDelay } = this.#options;
     const included = new Set(bookmark.identitiesIncluded);
@@ -208,10 +210,10 @@ export class Policies implements PolicyNames {
     await this.#change({ put: policies, removed: gone });
     kernel.appliedIdentities.set(included);
     this.#problems = bookmark.problems;
-    if (this.#tables.refusals().length === 0) {
-      this.#applied = { policy: bookmark.policyRevision ?? zeroRevision, identity: bookmark.identityRevision ?? zeroRevision };
-      state.write(appliedFile, this.#applied);
-    }
+    const { policyRevision = zeroRevision, identityRevision = zeroRevision } = bookmark;
+    const isWhole = this.#tables.refusals().length === 0;
+    this.#applied = isWhole ? { policy: policyRevision, identity: identityRevision, subjects } : { ...this.#applied, subjects };
+    state.write(appliedFile, this.#applied);
     onDelay((performance.now() - started) / 1000);
     log.debug({ policies: policies.length, included: included.size, dropped: dropped.length }, 'policy state applied');
     onApplied();

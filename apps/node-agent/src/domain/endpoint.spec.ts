@@ -45,10 +45,25 @@ describe('a relabelled endpoint', () => {
   });
   it('changes over when the new policy has been applied', () => {
     const waiting = advance(relabelled.record!, identified(301)).record!;
-    expect(advance(waiting, applied(301))).toMatchObject({ record: { inForce: { identity: 301 }, state: 'ready' }, effects: ['enforce'] });
+    expect(advance(waiting, applied(301))).toMatchObject({
+      record: { inForce: { identity: 301 }, state: 'ready', settled: false },
+      effects: ['enforce', 'settle'],
+    });
   });
-  it('is ready at once when its labels give the same number', () => {
-    expect(advance(relabelled.record!, identified(300))).toMatchObject({ record: { state: 'ready' }, effects: [] });
+  it('gives the old number back after it has changed over, not before, and then never again', () => {
+    const changed = advance(advance(relabelled.record!, identified(301)).record!, applied(301)).record!;
+    const settled = advance(changed, { kind: 'settled', identity: 301 });
+    expect(settled).toMatchObject({ record: { settled: true, state: 'ready' }, effects: [] });
+    expect(resume(settled.record!, true).effects).toEqual(['enforce']);
+  });
+  it('is not settled by what was said of another number', () => {
+    const changed = advance(advance(relabelled.record!, identified(301)).record!, applied(301)).record!;
+    expect(advance(changed, { kind: 'settled', identity: 300 }).record!.settled).toBe(false);
+    const again = advance(changed, { kind: 'updated', spec }).record!;
+    expect(advance(again, { kind: 'settled', identity: 301 }).record!.settled).toBe(false);
+  });
+  it('is ready at once when its labels give the same number; what was asked for between is given back', () => {
+    expect(advance(relabelled.record!, identified(300))).toMatchObject({ record: { state: 'ready' }, effects: ['settle'] });
   });
 });
 
@@ -80,6 +95,10 @@ describe('resume', () => {
   it('goes on with a relabelling, the old identity in force', () => {
     const waiting = after(linked, identified(300), applied(300), { kind: 'updated', spec }, identified(301));
     expect(resume(waiting, true).effects).toEqual(['enforce', 'await-policy']);
+  });
+  it('gives the old number back where that was not done, or not known to be done', () => {
+    const changed = after(linked, identified(300), applied(300), { kind: 'updated', spec }, identified(301), applied(301));
+    expect(resume(changed, true).effects).toEqual(['enforce', 'settle']);
   });
   it('reports an endpoint whose interface has gone, and does nothing in the kernel for it', () => {
     expect(resume(ready, false)).toMatchObject({ record: { state: 'failed', linked: false, inForce: null }, effects: [] });

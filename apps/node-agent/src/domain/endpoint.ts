@@ -38,6 +38,8 @@ export interface EndpointRecord {
   readonly assigned: Assignment | null;
   /** What the kernel enforces for it; null: its packets drop (203). After a relabelling the old one until the new one's policy is there. */
   readonly inForce: Assignment | null;
+  /** The allocator has no other number for it than the newest that came into force, and its addresses are published under that. False from a relabelling on. */
+  readonly settled: boolean;
 }
 
 /** What happens to an endpoint. */
@@ -47,6 +49,7 @@ export type EndpointEvent =
   | { readonly kind: 'link-lost'; readonly message: string }
   | { readonly kind: 'identified'; readonly assignment: Assignment }
   | { readonly kind: 'policy-applied'; readonly identity: number }
+  | { readonly kind: 'settled'; readonly identity: number }
   | { readonly kind: 'delete' }
   | { readonly kind: 'detached' }
   | { readonly kind: 'released' };
@@ -61,6 +64,8 @@ export type EndpointEffect =
   | 'await-policy'
   /** Write `inForce` into the kernel and set the ready flag. */
   | 'enforce'
+  /** Publish its addresses under `inForce`, then give its other numbers back: nobody speaks as them any more. */
+  | 'settle'
   /** Take it out of the kernel: first the maps, then the pair (design C1: before the release). */
   | 'detach'
   /** Give number and addresses back to the allocator. */
@@ -76,7 +81,17 @@ export interface Step {
 
 /** A new endpoint with the addresses and the slot that the node gave it. */
 export function createEndpoint(spec: EndpointSpec, addresses: readonly string[], slot: number): Step {
-  const record: EndpointRecord = { spec, state: 'creating', message: '', addresses, slot, linked: false, assigned: null, inForce: null };
+  const record: EndpointRecord = {
+    spec,
+    state: 'creating',
+    message: '',
+    addresses,
+    slot,
+    linked: false,
+    assigned: null,
+    inForce: null,
+    settled: true,
+  };
   return { record, effects: ['link', 'identify'] };
 }
 
@@ -97,8 +112,12 @@ export function advance(record: EndpointRecord, event: EndpointEvent): Step {
     case 'policy-applied': {
       const { assigned, linked } = record;
       if (!linked || assigned === null || assigned.identity !== event.identity || isInForce(record)) return unchanged;
-      return { record: { ...record, inForce: assigned, state: 'ready', message: '' }, effects: ['enforce'] };
+      return { record: { ...record, inForce: assigned, state: 'ready', message: '' }, effects: ['enforce', ...settling(record)] };
     }
+    case 'settled':
+      return isInForce(record) && record.inForce?.identity === event.identity
+        ? { record: { ...record, settled: true }, effects: [] }
+        : unchanged;
     default:
       return unchanged;
   }
@@ -110,12 +129,20 @@ function deleting(record: EndpointRecord, event: EndpointEvent): Step {
   return { record, effects: [] };
 }
 
-/** New labels ask for a number anew; what doesn't decide it (the addresses, the interface) stays as it was made. */
+/**
+ * New labels ask for a number anew, beside the one in force; what doesn't decide it (the addresses, the interface) stays as it was made. Even where the last number isn't in force yet,
+ * or its answer has not come: the allocator may hold it.
+ */
 function updated(record: EndpointRecord, spec: EndpointSpec): Step {
   const { netns, interfaceName, addresses } = record.spec;
   const merged = { ...spec, netns, interfaceName, addresses };
-  return { record: { ...record, spec: merged, assigned: null, ...waiting(record, 'waits for its identity') }, effects: ['identify'] };
+  return {
+    record: { ...record, spec: merged, assigned: null, settled: false, ...waiting(record, 'waits for its identity') },
+    effects: ['identify'],
+  };
 }
+
+const settling = ({ settled }: EndpointRecord): readonly EndpointEffect[] => (settled ? [] : ['settle']);
 
 const isInForce = ({ assigned, inForce }: EndpointRecord) => assigned !== null && inForce?.identity === assigned.identity;
 
@@ -127,7 +154,7 @@ function waiting(record: EndpointRecord, message: string): Pick<EndpointRecord, 
 function settle(record: EndpointRecord): Step {
   if (!record.linked || record.assigned === null) return { record, effects: [] };
   // The same number again (labels that no identity is made of): nothing in the kernel changes but the entry's labels.
-  if (isInForce(record)) return { record: { ...record, inForce: record.assigned, state: 'ready', message: '' }, effects: [] };
+  if (isInForce(record)) return { record: { ...record, inForce: record.assigned, state: 'ready', message: '' }, effects: settling(record) };
   return {
     record: { ...record, ...waiting(record, `waits for the policy of identity ${record.assigned.identity}`) },
     effects: ['await-policy'],
@@ -146,6 +173,7 @@ export function resume(record: EndpointRecord, linkExists: boolean): Step {
   if (record.assigned === null) effects.push('identify');
   if (record.linked && record.inForce !== null) effects.push('enforce');
   if (record.linked && record.assigned !== null && !isInForce(record)) effects.push('await-policy');
+  if (isInForce(record)) effects.push(...settling(record));
   return { record, effects };
 }
 

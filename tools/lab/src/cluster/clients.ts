@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AgentServiceService } from '@myelin/contracts/agent';
 import { HealthCheckResponse_ServingStatus, HealthService } from '@myelin/contracts/health';
+import { IdentityServiceService } from '@myelin/contracts/identity';
 import { PolicyServiceService } from '@myelin/contracts/policy';
 import { Channel, clientOf, isMyelinError, type RpcClient } from '@myelin/rpc';
 import { agentSocket, type LabPaths, serviceSocket } from '../plan/paths.ts';
@@ -24,6 +25,7 @@ export async function untilAnswered<T>(deadline: Deadline, what: string, call: (
 
 export type AgentClient = RpcClient<typeof AgentServiceService>;
 export type PolicyClient = RpcClient<typeof PolicyServiceService>;
+export type IdentityClient = RpcClient<typeof IdentityServiceService>;
 
 /** Clients of a lab's services, over their unix sockets: those have no network namespace. */
 export class LabClients implements Disposable {
@@ -41,6 +43,10 @@ export class LabClients implements Disposable {
 
   policy(): PolicyClient {
     return clientOf(PolicyServiceService, this.#channel('policy-compiler', serviceSocket(this.#paths, 'policy-compiler')));
+  }
+
+  identity(): IdentityClient {
+    return clientOf(IdentityServiceService, this.#channel('identity-allocator', serviceSocket(this.#paths, 'identity-allocator')));
   }
 
   /** Resolves once the service behind a socket says that it serves. */

@@ -1,7 +1,8 @@
 /**
  * Gives an endpoint's label set its number and records its addresses, in one step.
  * Invariants: equal label sets have one number, and a number one label set (C1). An address belongs to one endpoint and lies in a block of its node
- * (C5). Repeating a call changes nothing. Whatever is refused has changed nothing.
+ * (C5). An endpoint that had a number keeps it beside the new one, and its addresses stay under it: somebody may still speak as it. Repeating a call changes
+ * nothing. Whatever is refused has changed nothing.
  *
  * ARGV: node, registration, counter, UID, labels (JSON), count of addresses, per address: text, hex, row up to its identity (JSON); rest of every row; candidates….
  * Answers {'ok', number, identity revision, endpoint revision, '1' where the identity is published}, or refuses: session's answers,
@@ -66,15 +67,16 @@ local function note(revision)
   if revision and (not last or tonumber(string.match(revision, ' (%d+)$')) > tonumber(string.match(last, ' (%d+)$'))) then last = revision end
 end
 local before = read_endpoint(node, uid)
+local numbers = {number}
 if before then
+  numbers = with_first(with_first(before.numbers, number), before.numbers[1])
   local kept = {}
   for _, address in ipairs(addresses) do kept[address] = true end
   for _, address in ipairs(before.addresses) do
     if not kept[address] then note(remove_row('endpoints', address)) end
   end
-  if before.number ~= number then drop_reference(node, uid, before.number) end
 end
-for i = 8, 7 + 3 * count, 3 do note(set_row('endpoints', ARGV[i], ARGV[i + 2] .. number .. tail)) end
-write_endpoint(node, uid, number, registration, addresses)
+for i = 8, 7 + 3 * count, 3 do note(set_row('endpoints', ARGV[i], ARGV[i + 2] .. numbers[1] .. tail)) end
+write_endpoint(node, uid, numbers, registration, addresses)
 return {'ok', number, identity_revision, last or current_revision('endpoints'), is_published('identities', identity_revision) and '1' or '0'}
 `;

@@ -1,25 +1,37 @@
 /**
  * Endpoints and their references to identity numbers (design C1, C5).
- * Keys: `myelin:identity:endpoints:<node>`, hash: endpoint UID → "number registration address address…"; `myelin:identity:references:<number>`, set of
- * "node/UID"; `myelin:identity:sets`, hash: labels (JSON) → number; `myelin:identity:former`, hash: number → SHA-1 of the labels that had it last.
+ * Keys: `myelin:identity:endpoints:<node>`, hash: endpoint UID → "number,number… registration address address…", the number first under which its addresses are
+ * published; `myelin:identity:references:<number>`, set of "node/UID"; `myelin:identity:sets`, hash: labels (JSON) → number; `myelin:identity:former`, hash:
+ * number → SHA-1 of the labels that had it last.
  * Invariants: an identity row exists exactly while the number has references, and is in `sets` exactly then; an address row belongs to the endpoint
- * that lists it.
+ * that lists it, and names a number that this endpoint refers to.
  */
 export const endpointLua = /* lua */ `
 local function endpoints_key(node) return 'myelin:identity:endpoints:' .. node end
 local function references_key(number) return 'myelin:identity:references:' .. number end
 
--- The endpoint of (node, UID): { number, registration, addresses (list) }, or nil.
+-- The endpoint of (node, UID): { numbers (list), registration, addresses (list) }, or nil.
 local function read_endpoint(node, uid)
   local record = redis.call('HGET', endpoints_key(node), uid)
   if not record then return nil end
   local words = {}
   for word in string.gmatch(record, '%S+') do words[#words + 1] = word end
-  return { number = words[1], registration = words[2], addresses = {unpack(words, 3)} }
+  local numbers = {}
+  for number in string.gmatch(words[1], '%d+') do numbers[#numbers + 1] = number end
+  return { numbers = numbers, registration = words[2], addresses = {unpack(words, 3)} }
 end
 
-local function write_endpoint(node, uid, number, registration, addresses)
-  redis.call('HSET', endpoints_key(node), uid, number .. ' ' .. registration .. ' ' .. table.concat(addresses, ' '))
+local function write_endpoint(node, uid, numbers, registration, addresses)
+  redis.call('HSET', endpoints_key(node), uid, table.concat(numbers, ',') .. ' ' .. registration .. ' ' .. table.concat(addresses, ' '))
+end
+
+-- The numbers with this one first.
+local function with_first(numbers, number)
+  local sorted = {number}
+  for _, other in ipairs(numbers) do
+    if other ~= number then sorted[#sorted + 1] = other end
+  end
+  return sorted
 end
 
 -- Takes the reference of (node, UID) to a number away; the last one frees the number.
@@ -34,12 +46,12 @@ local function drop_reference(node, uid, number)
   remove_row('identities', number)
 end
 
--- Removes an endpoint with its addresses and its reference.
+-- Removes an endpoint with its addresses and its references.
 local function remove_endpoint(node, uid)
   local endpoint = read_endpoint(node, uid)
   if not endpoint then return end
   for _, address in ipairs(endpoint.addresses) do remove_row('endpoints', address) end
   redis.call('HDEL', endpoints_key(node), uid)
-  drop_reference(node, uid, endpoint.number)
+  for _, number in ipairs(endpoint.numbers) do drop_reference(node, uid, number) end
 end
 `;

@@ -71,10 +71,24 @@ export interface AllocateResponse {
   endpointRevision: Revision | undefined;
 }
 
+export interface MoveAddressesRequest {
+  node: string;
+  session: Session | undefined;
+  endpointUid: string;
+  identity: number;
+}
+
+export interface MoveAddressesResponse {
+  /** As in AllocateResponse. */
+  endpointRevision: Revision | undefined;
+}
+
 export interface ReleaseRequest {
   node: string;
   session: Session | undefined;
   endpointUid: string;
+  /** 0: everything. Else the number that stays, with the addresses; NOT_FOUND where they aren't published under it. */
+  keep: number;
 }
 
 export interface ReleaseResponse {
@@ -601,8 +615,158 @@ export const AllocateResponse: MessageFns<AllocateResponse> = {
   },
 };
 
+function createBaseMoveAddressesRequest(): MoveAddressesRequest {
+  return { node: "", session: undefined, endpointUid: "", identity: 0 };
+}
+
+export const MoveAddressesRequest: MessageFns<MoveAddressesRequest> = {
+  encode(message: MoveAddressesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.session !== undefined) {
+      Session.encode(message.session, writer.uint32(18).fork()).join();
+    }
+    if (message.endpointUid !== "") {
+      writer.uint32(26).string(message.endpointUid);
+    }
+    if (message.identity !== 0) {
+      writer.uint32(32).uint32(message.identity);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MoveAddressesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMoveAddressesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.session = Session.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endpointUid = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.identity = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<MoveAddressesRequest>, I>>(base?: I): MoveAddressesRequest {
+    return MoveAddressesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MoveAddressesRequest>, I>>(object: I): MoveAddressesRequest {
+    const message = createBaseMoveAddressesRequest();
+    message.node = object.node ?? "";
+    message.session = (object.session !== undefined && object.session !== null)
+      ? Session.fromPartial(object.session)
+      : undefined;
+    message.endpointUid = object.endpointUid ?? "";
+    message.identity = object.identity ?? 0;
+    return message;
+  },
+};
+
+function createBaseMoveAddressesResponse(): MoveAddressesResponse {
+  return { endpointRevision: undefined };
+}
+
+export const MoveAddressesResponse: MessageFns<MoveAddressesResponse> = {
+  encode(message: MoveAddressesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endpointRevision !== undefined) {
+      Revision.encode(message.endpointRevision, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MoveAddressesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMoveAddressesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.endpointRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<MoveAddressesResponse>, I>>(base?: I): MoveAddressesResponse {
+    return MoveAddressesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MoveAddressesResponse>, I>>(object: I): MoveAddressesResponse {
+    const message = createBaseMoveAddressesResponse();
+    message.endpointRevision = (object.endpointRevision !== undefined && object.endpointRevision !== null)
+      ? Revision.fromPartial(object.endpointRevision)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseReleaseRequest(): ReleaseRequest {
-  return { node: "", session: undefined, endpointUid: "" };
+  return { node: "", session: undefined, endpointUid: "", keep: 0 };
 }
 
 export const ReleaseRequest: MessageFns<ReleaseRequest> = {
@@ -615,6 +779,9 @@ export const ReleaseRequest: MessageFns<ReleaseRequest> = {
     }
     if (message.endpointUid !== "") {
       writer.uint32(26).string(message.endpointUid);
+    }
+    if (message.keep !== 0) {
+      writer.uint32(32).uint32(message.keep);
     }
     return writer;
   },
@@ -656,6 +823,14 @@ export const ReleaseRequest: MessageFns<ReleaseRequest> = {
             message.endpointUid = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.keep = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -678,6 +853,7 @@ export const ReleaseRequest: MessageFns<ReleaseRequest> = {
       ? Session.fromPartial(object.session)
       : undefined;
     message.endpointUid = object.endpointUid ?? "";
+    message.keep = object.keep ?? 0;
     return message;
   },
 };
@@ -1597,9 +1773,10 @@ export const IdentityServiceService = {
     responseDeserialize: (value: Buffer): RegisterNodeResponse => RegisterNodeResponse.decode(value),
   },
   /**
-   * Gives the endpoint's label set its number and records the endpoint's addresses, in one step. Idempotent by (node, endpoint UID).
+   * Gives the endpoint's label set its number and records the endpoint's addresses, in one step. Idempotent by (node, endpoint UID). A relabelled endpoint
+   * holds its earlier numbers on, and its addresses stay published under the one that they are: see MoveAddresses.
    * An address outside the node's ranges: FAILED_PRECONDITION; one that another endpoint holds: ALREADY_EXISTS, naming the holder;
-   * no number left: RESOURCE_EXHAUSTED; an outdated session counter: ABORTED.
+   * no number left: RESOURCE_EXHAUSTED. A session that isn't the node's present one, or an outdated counter, here and below: ABORTED.
    */
   allocate: {
     path: "/myelin.identity.v1.IdentityService/Allocate" as const,
@@ -1610,7 +1787,21 @@ export const IdentityServiceService = {
     responseSerialize: (value: AllocateResponse): Buffer => Buffer.from(AllocateResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): AllocateResponse => AllocateResponse.decode(value),
   },
-  /** Takes the endpoint's addresses and its reference to the number back. Only the owner can; an unknown endpoint is success (design C5). */
+  /** Publishes the endpoint's addresses under another number that it holds: called once the endpoint speaks as that. A number that it doesn't hold: NOT_FOUND. */
+  moveAddresses: {
+    path: "/myelin.identity.v1.IdentityService/MoveAddresses" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: MoveAddressesRequest): Buffer => Buffer.from(MoveAddressesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): MoveAddressesRequest => MoveAddressesRequest.decode(value),
+    responseSerialize: (value: MoveAddressesResponse): Buffer =>
+      Buffer.from(MoveAddressesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MoveAddressesResponse => MoveAddressesResponse.decode(value),
+  },
+  /**
+   * Takes the endpoint's addresses and its numbers back, or only the numbers that it doesn't use any more. Only the owner can; an unknown endpoint is
+   * success (design C5).
+   */
   release: {
     path: "/myelin.identity.v1.IdentityService/Release" as const,
     requestStream: false as const,
@@ -1668,12 +1859,18 @@ export interface IdentityServiceServer extends UntypedServiceImplementation {
    */
   registerNode: handleUnaryCall<RegisterNodeRequest, RegisterNodeResponse>;
   /**
-   * Gives the endpoint's label set its number and records the endpoint's addresses, in one step. Idempotent by (node, endpoint UID).
+   * Gives the endpoint's label set its number and records the endpoint's addresses, in one step. Idempotent by (node, endpoint UID). A relabelled endpoint
+   * holds its earlier numbers on, and its addresses stay published under the one that they are: see MoveAddresses.
    * An address outside the node's ranges: FAILED_PRECONDITION; one that another endpoint holds: ALREADY_EXISTS, naming the holder;
-   * no number left: RESOURCE_EXHAUSTED; an outdated session counter: ABORTED.
+   * no number left: RESOURCE_EXHAUSTED. A session that isn't the node's present one, or an outdated counter, here and below: ABORTED.
    */
   allocate: handleUnaryCall<AllocateRequest, AllocateResponse>;
-  /** Takes the endpoint's addresses and its reference to the number back. Only the owner can; an unknown endpoint is success (design C5). */
+  /** Publishes the endpoint's addresses under another number that it holds: called once the endpoint speaks as that. A number that it doesn't hold: NOT_FOUND. */
+  moveAddresses: handleUnaryCall<MoveAddressesRequest, MoveAddressesResponse>;
+  /**
+   * Takes the endpoint's addresses and its numbers back, or only the numbers that it doesn't use any more. Only the owner can; an unknown endpoint is
+   * success (design C5).
+   */
   release: handleUnaryCall<ReleaseRequest, ReleaseResponse>;
   /** One identity by number (NOT_FOUND where nobody has it). */
   get: handleUnaryCall<GetRequest, GetResponse>;
@@ -1705,9 +1902,10 @@ export interface IdentityServiceClient extends Client {
     callback: (error: ServiceError | null, response: RegisterNodeResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Gives the endpoint's label set its number and records the endpoint's addresses, in one step. Idempotent by (node, endpoint UID).
+   * Gives the endpoint's label set its number and records the endpoint's addresses, in one step. Idempotent by (node, endpoint UID). A relabelled endpoint
+   * holds its earlier numbers on, and its addresses stay published under the one that they are: see MoveAddresses.
    * An address outside the node's ranges: FAILED_PRECONDITION; one that another endpoint holds: ALREADY_EXISTS, naming the holder;
-   * no number left: RESOURCE_EXHAUSTED; an outdated session counter: ABORTED.
+   * no number left: RESOURCE_EXHAUSTED. A session that isn't the node's present one, or an outdated counter, here and below: ABORTED.
    */
   allocate(
     request: AllocateRequest,
@@ -1724,7 +1922,26 @@ export interface IdentityServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: AllocateResponse) => void,
   ): ClientUnaryCall;
-  /** Takes the endpoint's addresses and its reference to the number back. Only the owner can; an unknown endpoint is success (design C5). */
+  /** Publishes the endpoint's addresses under another number that it holds: called once the endpoint speaks as that. A number that it doesn't hold: NOT_FOUND. */
+  moveAddresses(
+    request: MoveAddressesRequest,
+    callback: (error: ServiceError | null, response: MoveAddressesResponse) => void,
+  ): ClientUnaryCall;
+  moveAddresses(
+    request: MoveAddressesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: MoveAddressesResponse) => void,
+  ): ClientUnaryCall;
+  moveAddresses(
+    request: MoveAddressesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: MoveAddressesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Takes the endpoint's addresses and its numbers back, or only the numbers that it doesn't use any more. Only the owner can; an unknown endpoint is
+   * success (design C5).
+   */
   release(
     request: ReleaseRequest,
     callback: (error: ServiceError | null, response: ReleaseResponse) => void,
