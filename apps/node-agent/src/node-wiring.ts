@@ -54,7 +54,16 @@ export function wireNode(
 
   const blocks = new Blocks({ node: config.node, requested: config.podCidr, channel: channels.ipam, state, log, readiness });
   const description = { name: config.node, uid: config.nodeUid, addresses: config.address };
-  const session = new IdentitySession({ node: description, blocks, channel: channels.identity, state, log, meter, readiness });
+  const session = new IdentitySession({
+    node: description,
+    blocks,
+    channel: channels.identity,
+    state,
+    log,
+    meter,
+    readiness,
+    refusedRetryMs: 10_000,
+  });
 
   const delay = delayHistogram(meter);
   const policies: Policies = new Policies({

@@ -13,8 +13,6 @@ import type { StateFolder } from './state-folder.ts';
 
 const file = 'session';
 const retryMs = 300;
-/** What somebody has to mend first isn't asked more often. */
-const refusedRetryMs = 10_000;
 
 /** What the node says of itself. */
 export interface NodeDescription {
@@ -26,12 +24,14 @@ export interface NodeDescription {
 /** What a session needs. */
 export interface IdentitySessionOptions {
   readonly node: NodeDescription;
-  readonly blocks: Blocks;
+  readonly blocks: Pick<Blocks, 'known'>;
   readonly channel: Channel;
   readonly state: StateFolder;
   readonly log: Log;
   readonly meter: Meter;
   readonly readiness: Readiness;
+  /** After how long a call is sent again that somebody has to make possible first. */
+  readonly refusedRetryMs: number;
 }
 
 /** A call about an endpoint. */
@@ -155,7 +155,7 @@ export class IdentitySession {
 
   /** How long to wait before a call is sent again, in milliseconds. Throws the error where that can't help. */
   #pauseAfter({ name, uid, isAwaited }: Call<unknown>, error: MyelinError): number {
-    const { log } = this.#options;
+    const { log, refusedRetryMs } = this.#options;
     const prospect = prospectOf(error.code);
     const fields = { uid, call: name, code: error.code, reason: error.message };
     if (prospect === 'soon') {

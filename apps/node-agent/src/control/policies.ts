@@ -33,7 +33,7 @@ export interface PolicyKernel extends PolicyTables {
 
 /** What the kernel holds between two changes, and what it stands for. */
 export interface PolicyReceipt {
-  readonly applied: AppliedRevisions;
+  readonly applied: AppliedState;
   readonly tables: KernelTables;
   readonly originOf: (number: number) => Origin | null;
 }

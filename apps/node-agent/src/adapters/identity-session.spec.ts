@@ -1,0 +1,151 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { IdentityServiceService, type Session } from '@myelin/contracts/identity';
+import { Channel, type Handlers, implement, RpcServer } from '@myelin/rpc';
+import { type ErrorCode, Metrics, MyelinError, Readiness, StatusServer, silentLog } from '@myelin/service';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { IdentitySession } from './identity-session.ts';
+import { StateFolder } from './state-folder.ts';
+
+// A real server that answers as it is told: an allocator refuses for most of these reasons only when somebody has misconfigured it.
+
+type Service = Handlers<typeof IdentityServiceService>;
+/** What a call was: its name and its session. */
+type Sent = readonly [call: string, registration: bigint, counter: bigint];
+
+const never = AbortSignal.any([]);
+const web = { uid: 'a', namespace: 'shop', name: 'web', labels: ['k8s:app=web'], addresses: [] };
+let folder: string;
+let cleanUp: (() => unknown)[];
+let sent: Sent[];
+/** Answers of the calls to come, first to last; none left: success. */
+let refusals: ErrorCode[];
+let metrics: Metrics;
+let session: IdentitySession;
+
+/** Answers the next call. */
+function answer(call: string, { registration, counter }: Session): void {
+  sent.push([call, registration, counter]);
+  const code = refusals.shift();
+  if (code !== undefined) throw new MyelinError(code, `refused as ${code}`);
+}
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'myelin-session-'));
+  cleanUp = [() => rm(folder, { recursive: true })];
+  sent = [];
+  refusals = [];
+  metrics = new Metrics('myelin');
+  let registrations = 0n;
+  const notAsked = () => {
+    throw new MyelinError('unimplemented', 'not asked here');
+  };
+  const service: Service = {
+    registerNode: () => ({ registration: ++registrations, revision: undefined }),
+    allocate: (request) => {
+      answer('Allocate', request.session!);
+      return { identity: 300, identityRevision: undefined, endpointRevision: undefined };
+    },
+    moveAddresses: (request) => {
+      answer('MoveAddresses', request.session!);
+      return { endpointRevision: undefined };
+    },
+    release: (request) => {
+      answer(`Release ${request.endpointUid}`, request.session!);
+      return {};
+    },
+    ...{ get: notAsked, list: notAsked, whoIs: notAsked, watch: notAsked },
+  };
+  const common = { log: silentLog, meter: metrics.meter, readiness: new Readiness() };
+  const socket = join(folder, 'socket');
+  const services = [implement(IdentityServiceService, service)];
+  const server = new RpcServer({ service: 'tested', listen: null, listenUnix: socket, services, ...common });
+  await server.start();
+  const channel = new Channel('identity-allocator', `unix:${socket}`);
+  const node = { name: 'n1', uid: 'n1-uid', addresses: [] };
+  const state = new StateFolder(join(folder, 'state'));
+  session = new IdentitySession({ node, blocks: { known: async () => [] }, channel, state, ...common, refusedRetryMs: 1 });
+  cleanUp.push(
+    () => server.stop(AbortSignal.timeout(0)),
+    () => channel.close(),
+    () => session.stop(),
+  );
+});
+afterEach(async () => {
+  for (const act of cleanUp.reverse()) await act();
+});
+
+/** `myelin_identity_refusals_total` by call and code. */
+async function refusalCounts(): Promise<Record<string, number>> {
+  const server = new StatusServer({ host: '127.0.0.1', port: 0 }, metrics, new Readiness());
+  await server.start();
+  const text = await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();
+  await server.stop();
+  const lines = text.matchAll(/^myelin_identity_refusals_total\{call="(\w+)",code="(\w+)"\} (\d+)/gm);
+  return Object.fromEntries([...lines].map(([, call, code, count]) => [`${call} ${code}`, Number(count)]));
+}
+
+describe('a call that is refused', () => {
+  it('because the session is over is sent again under a new registration (C1)', async () => {
+    refusals = ['aborted'];
+    await session.release('a', 0, never);
+    expect(sent).toEqual([
+      ['Release a', 1n, 1n],
+      ['Release a', 2n, 1n],
+    ]);
+    expect(await refusalCounts()).toEqual({ 'Release aborted': 1 });
+  });
+
+  it('because another call has renewed the session meanwhile does not renew it once more', async () => {
+    refusals = ['aborted', 'aborted', 'aborted'];
+    await Promise.all(['a', 'b', 'c'].map((uid) => session.release(uid, 0, never)));
+    expect(Math.max(...sent.map(([, registration]) => Number(registration)))).toBe(2);
+    expect(sent).toHaveLength(6);
+  });
+
+  it.each(['permission_denied', 'unauthenticated', 'internal', 'unimplemented', 'unknown'] as const)(
+    'until somebody mends that (%s) is sent again in the background, and refused at once to whoever waits',
+    async (code) => {
+      refusals = [code, code];
+      await session.release('a', 0, never);
+      expect(sent).toHaveLength(3);
+      expect(await refusalCounts()).toEqual({ [`Release ${code}`]: 2 });
+      refusals = [code];
+      await expect(session.allocate(web, never)).rejects.toMatchObject({ code });
+    },
+  );
+
+  it.each(['invalid_argument', 'not_found', 'failed_precondition', 'already_exists'] as const)(
+    'for good (%s) is thrown and counted, not sent again',
+    async (code) => {
+      refusals = [code, code];
+      await expect(session.release('a', 0, never)).rejects.toMatchObject({ code });
+      await expect(session.moveAddresses('a', 301, never)).rejects.toMatchObject({ code });
+      expect(sent).toHaveLength(2);
+      expect(await refusalCounts()).toEqual({ [`Release ${code}`]: 1, [`MoveAddresses ${code}`]: 1 });
+    },
+  );
+});
+
+describe('a call that nobody answers', () => {
+  it('is sent again as it was; one that contradicts it raises the counter first (C1)', async () => {
+    refusals = ['unavailable'];
+    await session.allocate(web, never);
+    const givenUp = new AbortController();
+    refusals = ['unavailable', 'unavailable', 'unavailable', 'unavailable'];
+    const unanswered = session.moveAddresses('a', 300, givenUp.signal);
+    await expect.poll(() => sent.length).toBe(3);
+    givenUp.abort();
+    await expect(unanswered).rejects.toThrow();
+    refusals = [];
+    await session.release('a', 0, never);
+    expect(sent).toEqual([
+      ['Allocate', 1n, 1n],
+      ['Allocate', 1n, 1n],
+      ['MoveAddresses', 1n, 1n],
+      ['Release a', 1n, 2n],
+    ]);
+    expect(await refusalCounts()).toEqual({});
+  });
+});
