@@ -123,7 +123,7 @@ int from_pod(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	run->packet = (struct packet){ .slot = slot, .zone = slot, .side = DIRECTION_EGRESS, .at = DIRECTION_EGRESS };
 	outcome = hear_pod(skb, run);
-	conclude(skb, &run->packet, outcome);
+	conclude(skb, run, outcome);
 	switch (outcome) {
 	case FORWARD_TO_ENDPOINT:
 	case ANSWERED:
@@ -147,7 +147,7 @@ int to_pod(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	run->packet = (struct packet){ .slot = slot, .zone = zone, .side = DIRECTION_INGRESS, .at = DIRECTION_INGRESS };
 	outcome = hear_stack(skb, run);
-	conclude(skb, &run->packet, outcome);
+	conclude(skb, run, outcome);
 	return outcome == FORWARD_TO_ENDPOINT ? TC_ACT_OK : TC_ACT_SHOT;
 }
 

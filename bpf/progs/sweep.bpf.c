@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * Reclaims dead flow entries and reports their counts, agent or no agent (design D8): a timer that the agent starts once and that runs as long as the map `sweepers` is pinned. Shares flows_v4,
- * flows_v6, flow_shares, endpoints, counters and events with the other programs.
+ * flows_v6, flow_shares, endpoints, repeats, counters and events with the other programs.
  */
 #include <linux/bpf.h>
 #include <linux/time.h>
@@ -9,6 +9,7 @@
 
 #include "flow/expire.h"
 #include "stages/farewell.h"
+#include "stages/untold.h"
 
 /* One turn; how many turns go through the whole tables: half a second, so that repeats of a denial are reported within one. */
 const volatile __u64 sweep_period_ns = 32000000;
@@ -66,16 +67,27 @@ static long sweep_bucket6(__u32 index, void *context)
 	return 0;
 }
 
-/* The turn's part of both tables; at least one bucket a turn, the last part may reach beyond the end. */
+static long sweep_repeats(__u32 index, void *context)
+{
+	const struct sweep *sweep = context;
+
+	tell_repeats(sweep->first + index);
+	return 0;
+}
+
+/* The turn's part of the tables; at least one bucket a turn, the last part may reach beyond the end. */
 static __always_inline void sweep_part(struct sweeper *sweeper)
 {
 	__u32 turn = sweeper->turns++ % sweep_turns;
 	__u32 buckets4 = (flow_mask4 + sweep_turns) / sweep_turns, buckets6 = (flow_mask6 + sweep_turns) / sweep_turns;
+	__u32 places = (REPEATS_SETS * REPEATS_WAYS + sweep_turns - 1) / sweep_turns;
 	struct sweep sweep = { .first = turn * buckets4 };
 
 	bpf_loop(buckets4, sweep_bucket4, &sweep, 0);
 	sweep.first = turn * buckets6;
 	bpf_loop(buckets6, sweep_bucket6, &sweep, 0);
+	sweep.first = turn * places;
+	bpf_loop(places, sweep_repeats, &sweep, 0);
 	sweeper->expired += sweep.expired;
 }
 

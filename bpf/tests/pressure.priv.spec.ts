@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { client, clientToServer, populate, server } from './kernel/cast.ts';
+import type { Outcome } from './kernel/outcome.ts';
 import { TestNode } from './kernel/test-node.ts';
 import { families } from './packets/talk.ts';
 import { tcpFlags } from './packets/transport.ts';
@@ -17,12 +18,12 @@ beforeEach(() => {
 describe.each(families)('D8: a full flow table, IPv%i', (family) => {
   const talk = clientToServer(family);
 
-  /** Established connections, until one is refused; the client's ports. */
-  async function fill(): Promise<number[]> {
+  /** Established connections, until one is refused: the client's ports, and what became of that one. */
+  async function fill(): Promise<{ readonly open: readonly number[]; readonly refused: Outcome }> {
     const open: number[] = [];
     for (let port = 1024; ; port++) {
-      const { counter } = await node.fromPod(client, talk.syn(port));
-      if (counter !== 'egress FORWARD_TO_ENDPOINT') return open;
+      const first = await node.fromPod(client, talk.syn(port));
+      if (first.counter !== 'egress FORWARD_TO_ENDPOINT') return { open, refused: first };
       await node.fromPod(server, talk.back.synAck(80, port));
       await node.fromPod(client, talk.ack(port));
       open.push(port);
@@ -30,9 +31,8 @@ describe.each(families)('D8: a full flow table, IPv%i', (family) => {
   }
 
   it('refuses new flows with 155 and keeps every established one', async () => {
-    const open = await fill();
+    const { open, refused } = await fill();
     expect(open.length).toBeGreaterThan(100);
-    const refused = await node.fromPod(client, talk.syn(1024 + open.length));
     expect(refused).toMatchObject({ action: 'drop', counter: 'egress 155 REASON_CONNTRACK_INSERT', events: [{ type: 2, reason: 155 }] });
     for (const port of open) {
       expect(await node.fromPod(client, talk.ack(port))).toMatchObject({ action: 'redirect', marks: { COUNTER_FLOW_HIT: 1 } });
@@ -41,7 +41,7 @@ describe.each(families)('D8: a full flow table, IPv%i', (family) => {
   });
 
   it('has room again for what takes the place of a connection that was reset, and reports that one with its packets', async () => {
-    const open = await fill();
+    const { open } = await fill();
     for (const port of open) await node.fromPod(client, talk.tcp(tcpFlags.rst, port));
     const again = await node.fromPod(client, talk.syn(1024 + open.length));
     expect(again).toMatchObject({ action: 'redirect', events: [{ type: 1 }] });

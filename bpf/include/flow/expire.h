@@ -7,11 +7,7 @@
 enum flow_expired {
 	FLOW_NOTHING_EXPIRED = 0,
 	FLOW_EXPIRED = 1, /* the entry in `ended` is gone */
-	FLOW_QUIET = 2, /* a negative entry had repeats that nobody reported; it stays */
-};
-
-enum {
-	FLOW_QUIET_TICKS = 3,
+	FLOW_QUIET = 2, /* a negative entry had repeats that nobody reported before their tick was over; it stays */
 };
 
 /* Ways to do something about: bit 7 of the way's byte. */
@@ -27,7 +23,7 @@ static __always_inline __u64 flow_due(struct flow_bucket *bucket, __u32 now, con
 		__s64 age = (__s32)(now - FLOW_LOAD(state->last_seen));
 		__u64 dead = flow_is_negative(flow_lifetimes[class] - age) & (flow_is_zero(class) ^ 1);
 		__u64 unreported = flow_is_zero(FLOW_LOAD(state->counter) >> FLOW_PACKETS_SHIFT) ^ 1;
-		__u64 quiet = flow_is_zero(class ^ FLOW_NEGATIVE) & flow_is_negative(FLOW_QUIET_TICKS - age) & unreported;
+		__u64 quiet = flow_is_zero(class ^ FLOW_NEGATIVE) & flow_is_negative(-age) & unreported;
 
 		due |= (dead | quiet) << (way * 8 + 7);
 	}

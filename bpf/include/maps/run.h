@@ -12,6 +12,7 @@
 #include "../parse/end.h"
 #include "../parse/inquiry.h"
 #include "../parse/packet.h"
+#include "../types/event.h"
 
 union flow_key {
 	struct flow_key4 ipv4;
@@ -27,6 +28,7 @@ struct run {
 	struct inquiry inquiry;
 	struct ruling ruling;
 	struct flow_decision decision;
+	struct event record; /* stages/repeats.h */
 	union {
 		struct flow_ends4 ends4;
 		struct flow_ends6 ends6;

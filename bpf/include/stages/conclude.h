@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* The end of every run: one counter, and a record if the packet drops (design D7). */
+/* The end of every run: one counter, and a record if the packet drops and is no repeat (design D7). */
 #pragma once
 
 #include <linux/bpf.h>
 
 #include "../maps/counters.h"
 #include "../maps/endpoints.h"
+#include "../maps/run.h"
 #include "../parse/packet.h"
 #include "../types/counter.h"
 #include "../types/reason.h"
 #include "outcome.h"
+#include "repeats.h"
 #include "report.h"
 
 /* Early drops don't know the other end, but always their own. */
@@ -25,19 +27,22 @@ static __always_inline void name_self(struct packet *packet)
 		packet->destination_identity = self->identity;
 }
 
-static __always_inline void conclude_drop(struct __sk_buff *skb, struct packet *packet, int reason)
+static __always_inline void conclude_drop(struct __sk_buff *skb, struct run *run, int reason)
 {
+	struct packet *packet = &run->packet;
+
 	count(packet->at * 256 + (reason & 255), skb->len);
 	if (packet->is_reported)
 		return;
 	name_self(packet);
-	report(skb, packet, EVENT_DROP, VERDICT_DROPPED, reason);
+	if (packet->has_own_record || !is_repeat(skb, run, reason))
+		report(skb, packet, EVENT_DROP, VERDICT_DROPPED, reason);
 }
 
-static __always_inline void conclude(struct __sk_buff *skb, struct packet *packet, int outcome)
+static __always_inline void conclude(struct __sk_buff *skb, struct run *run, int outcome)
 {
 	if (is_drop(outcome))
-		conclude_drop(skb, packet, outcome);
+		conclude_drop(skb, run, outcome);
 	else
-		count(packet->side * 256 + (outcome & 127), skb->len);
+		count(run->packet.side * 256 + (outcome & 127), skb->len);
 }

@@ -56,8 +56,10 @@ static __always_inline int find_ends(struct packet *packet, struct end *own, str
 	outcome = resolve(far);
 	packet->source_identity = leaving ? own->identity : far->identity;
 	packet->destination_identity = leaving ? far->identity : own->identity;
-	if (!leaving && far->zone != packet->zone)
+	if (!leaving && far->zone != packet->zone) {
+		packet->source_identity = IDENTITY_UNKNOWN; /* whoever sent it, not the one that has the address */
 		return REASON_SOURCE_IP;
+	}
 	packet->target = leaving ? far->zone : packet->slot;
 	return outcome;
 }
@@ -159,6 +161,7 @@ __noinline int decide(struct __sk_buff *skb, struct run *run)
 	if (outcome != CARRY_ON)
 		return outcome;
 	packet->reply = is_reply(packet, run->far.zone);
+	packet->is_judged = 1;
 	opener = (packet->side == DIRECTION_EGRESS) != packet->reply ? &run->own : &run->far;
 	other = opener == &run->own ? &run->far : &run->own;
 	outcome = judge(run, opener, other);

@@ -57,6 +57,7 @@ static __always_inline int drop_again(const struct __sk_buff *skb, struct packet
 	if (packets == 0) /* another processor has just reported this one too */
 		return action->rewrite;
 	packet->is_reported = 0;
+	packet->has_own_record = 1;
 	packet->repeats = packets - 1;
 	packet->bytes = counted & ((1ull << FLOW_PACKETS_SHIFT) - 1);
 	*(packet->at == DIRECTION_INGRESS ? &packet->ingress_origin : &packet->egress_origin) = action->origin;

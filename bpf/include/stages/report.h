@@ -31,13 +31,16 @@ static __always_inline void fill_ports(struct event *event, const struct packet 
 	event->destination_port = icmp ? bpf_htons(packet->icmp_code) : packet->destination_port;
 }
 
-/* One record about the packet in hand. */
-__noinline int report(struct __sk_buff *skb, struct packet *packet, enum event_type type, enum verdict verdict, enum drop_reason reason)
+/* Of a packet that was dropped early, nobody knows. */
+static __always_inline enum event_reply reply_of(const struct packet *packet)
 {
-	struct event *event = packet ? event_reserve() : NULL;
+	if (packet->is_judged)
+		return packet->reply;
+	return packet->entry == ENTRY_NONE ? EVENT_REPLY_UNKNOWN : packet->entry == ENTRY_REPLY;
+}
 
-	if (!event)
-		return 0;
+static __always_inline void describe(struct event *event, struct __sk_buff *skb, const struct packet *packet, enum event_type type, enum verdict verdict, enum drop_reason reason)
+{
 	event->time_ns = bpf_ktime_get_boot_ns();
 	event->packets = 1 + packet->repeats;
 	event->bytes = packet->repeats ? packet->bytes : skb->len;
@@ -60,8 +63,18 @@ __noinline int report(struct __sk_buff *skb, struct packet *packet, enum event_t
 	event->family = packet->family;
 	event->protocol = packet->protocol;
 	event->tcp_flags = packet->tcp_flags;
-	event->reply = packet->reply;
+	event->reply = reply_of(packet);
 	fill_macs(event, skb);
+}
+
+/* One record about the packet in hand. */
+__noinline int report(struct __sk_buff *skb, struct packet *packet, enum event_type type, enum verdict verdict, enum drop_reason reason)
+{
+	struct event *event = packet ? event_reserve() : NULL;
+
+	if (!event)
+		return 0;
+	describe(event, skb, packet, type, verdict, reason);
 	bpf_ringbuf_submit(event, 0);
 	return 0;
 }

@@ -59,11 +59,12 @@ static __always_inline int store_allowed(const struct __sk_buff *skb, struct run
  */
 static __always_inline void store_denied(struct run *run, __u16 opened_in, enum drop_reason reason)
 {
-	const struct packet *packet = &run->packet;
+	struct packet *packet = &run->packet;
 
+	packet->has_own_record = 1;
 	if (packet->entry == ENTRY_NONE && !packet->reply && !denied_before(hash_of_flow(packet, &run->key)))
 		return;
 	run->decision.reason = reason;
 	run->decision.flags = packet->at == DIRECTION_INGRESS ? FLOW_AT_INGRESS : 0;
-	store(run, opened_in);
+	packet->has_own_record = store(run, opened_in) == FLOW_STORED;
 }

@@ -10,3 +10,5 @@
 #include "peer.h"
 #include "policy.h"
 #include "reason.h"
+#include "repeats.h"
+#include "repeats.h"

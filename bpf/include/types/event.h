@@ -6,8 +6,15 @@
 
 enum event_type {
 	EVENT_VERDICT = 1, /* a new flow was let through */
-	EVENT_DROP = 2, /* `repeats` more like it since the last record */
+	EVENT_DROP = 2, /* and `repeats` more since the last record: of the same flow where that has an entry, else of the same pod and reason (types/repeats.h) */
 	EVENT_CLOSE = 3, /* a flow ended; packets and bytes of the direction named */
+};
+
+/* Whether the packet answers others of its flow. */
+enum event_reply {
+	EVENT_REPLY_NO = 0,
+	EVENT_REPLY_YES = 1,
+	EVENT_REPLY_UNKNOWN = 2, /* dropped before its flow was looked for */
 };
 
 struct event {
@@ -34,7 +41,7 @@ struct event {
 	__u8 family; /* 4, 6; 0: neither */
 	__u8 protocol; /* IPPROTO_* */
 	__u8 tcp_flags;
-	__u8 reply;
+	__u8 reply; /* enum event_reply */
 	__u8 source_mac[6];
 	__u8 destination_mac[6];
 };

@@ -35,7 +35,7 @@ export const outside: Speaker = { ipv4: '198.51.100.10', ipv6: '2001:db8:ffff::1
 /** An address inside the pods' range that nobody has. */
 export const nobody: Speaker = { ipv4: '10.1.0.77', ipv6: 'fd00:1::77' };
 
-export const identities = { host: 1, remoteNode: 6, world4: 9, world6: 10, remotePod: 3000 } as const;
+export const identities = { unknown: 0, host: 1, remoteNode: 6, world4: 9, world6: 10, remotePod: 3000 } as const;
 
 /** The number of the world, by family. */
 export function world(family: Family): number {

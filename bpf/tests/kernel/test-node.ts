@@ -1,27 +1,27 @@
 import { join } from 'node:path';
-import { type BpfMap, BpfObject, type BpfProgram, RingBuffer, records } from '@myelin/bpf-native';
-import { type Event, eventCodec, flowBucket4Codec, flowBucket6Codec } from '@myelin/datapath-layout';
-import { dumpBuckets, type Family } from '../flow/bucket-dump.ts';
+import { type BpfMap, BpfObject, type BpfProgram, RingBuffer, records, type TestRunResult } from '@myelin/bpf-native';
+import { type Event, eventCodec } from '@myelin/datapath-layout';
+import { dumpBuckets } from '../flow/bucket-dump.ts';
 import { Counts } from './counts.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
 import { type Pod, Tables } from './tables.ts';
 import { integerKey } from './test-map.ts';
 
-const objectFile = join(import.meta.dirname, '..', '..', 'build', 'pod.o');
+const objectFile = (name: string) => join(import.meta.dirname, '..', '..', 'build', `${name}.o`);
 
 /** Buckets of each flow table: few, so that emptying them costs nothing. */
 const flowBuckets = 64;
 
-const indexes = (count: number) => Buffer.concat(Array.from({ length: count }, (_, index) => integerKey(index)));
-const everyBucket = indexes(flowBuckets);
-/** Of the map `denials`. */
-const everyDenial = indexes(8192);
+const keysUpTo = (count: number) => Buffer.concat(Array.from({ length: count }, (_, index) => integerKey(index)));
 
 /** Offsets in `struct __sk_buff` of what a test run may set. */
 const contextFields = { size: 192, ingressIfindex: 36, ifindex: 40 } as const;
 
 /** The test run's interface: it has to exist, and its node side plays every pod's in turn. */
 const loopback = 1;
+
+/** `sweep_turns`: so many turns go once through everything. */
+const sweepTurns = 16;
 
 /** Where a packet that the node's stack sends to a pod comes from. */
 export type Origin = 'host' | 'native';
@@ -31,30 +31,37 @@ export class TestNode {
   readonly tables: Tables;
   readonly #object: BpfObject;
   readonly #programs: { readonly fromPod: BpfProgram; readonly toPod: BpfProgram };
-  readonly #flows: readonly { readonly map: BpfMap; readonly empty: Buffer; readonly family: Family }[];
+  /** What the programs remember of packets, and nothing in it. */
+  readonly #memories: readonly { readonly map: BpfMap; readonly keys: Buffer; readonly empty: Buffer }[];
   readonly #shares: BpfMap;
-  readonly #denials: BpfMap;
   readonly #counts: Counts;
-  readonly #ring: RingBuffer;
+  #sweeper: BpfObject | null = null;
+  #ring: RingBuffer | null = null;
   #records: Event[] = [];
 
-  private constructor(object: BpfObject) {
+  private constructor(object: BpfObject, isHeard: boolean) {
     this.#object = object;
     this.tables = new Tables(object);
     this.#programs = { fromPod: object.program('from_pod'), toPod: object.program('to_pod') };
-    this.#flows = [
-      { map: object.map('flows_v4'), empty: Buffer.alloc(flowBuckets * flowBucket4Codec.size), family: 4 },
-      { map: object.map('flows_v6'), empty: Buffer.alloc(flowBuckets * flowBucket6Codec.size), family: 6 },
-    ];
+    this.#memories = ['flows_v4', 'flows_v6', 'denials', 'repeats'].map((name) => {
+      const map = object.map(name);
+      const { maxEntries, valueSize } = map.info;
+      return { map, keys: keysUpTo(maxEntries), empty: Buffer.alloc(maxEntries * valueSize) };
+    });
     this.#shares = object.map('flow_shares');
-    this.#denials = object.map('denials');
     this.#counts = new Counts(object.map('counters'));
-    this.#ring = new RingBuffer(object.map('events'), Buffer.alloc(1 << 20), (batch) => this.#take(batch));
+    if (isHeard) this.events();
   }
 
-  /** Loads bpf/build/pod.o. `eventBytes`: size of the ring buffer. */
-  static async load({ eventBytes = 65536 }: { readonly eventBytes?: number } = {}): Promise<TestNode> {
-    const object = BpfObject.open(objectFile);
+  /** Loads bpf/build/pod.o. `eventBytes`: size of the ring buffer. Not heard, it fills until `events` is called. */
+  static async load({
+    eventBytes = 65536,
+    isHeard = true,
+  }: {
+    readonly eventBytes?: number;
+    readonly isHeard?: boolean;
+  } = {}): Promise<TestNode> {
+    const object = BpfObject.open(objectFile('pod'));
     // Room for a pod to fill the small table: what shares do is shown in flow-pressure.priv.spec.ts.
     for (const share of ['flow_young_share', 'flow_established_share']) object.setVariable(share, integerKey(1 << 20));
     const mask = Buffer.alloc(4);
@@ -68,23 +75,24 @@ export class TestNode {
     }
     object.setMaxEntries('events', eventBytes);
     await object.load();
-    return new TestNode(object);
+    return new TestNode(object, isHeard);
   }
 
   /** Forgets everything but the clock: as a node on which nothing has happened yet. */
   reset(): void {
     this.tables.reset();
-    for (const { map, empty } of this.#flows) map.updateBatchSync(everyBucket, empty);
+    for (const { map, keys, empty } of this.#memories) map.updateBatchSync(keys, empty);
     // The shares count the entries that have just gone.
     this.#shares.update(integerKey(0), Buffer.alloc(this.#shares.info.valueSize));
-    this.#denials.updateBatchSync(everyDenial, Buffer.alloc(everyDenial.length));
-    this.events();
+    if (this.#ring !== null) this.events();
   }
 
   /** How many entries the flow tables hold. */
   async flowEntries(): Promise<number> {
     let entries = 0;
-    for (const { map, family } of this.#flows) for await (const bucket of dumpBuckets(map, family)) entries += bucket.entries.length;
+    for (const family of [4, 6] as const) {
+      for await (const bucket of dumpBuckets(this.#object.map(`flows_v${family}`), family)) entries += bucket.entries.length;
+    }
     return entries;
   }
 
@@ -103,8 +111,25 @@ export class TestNode {
     return this.#run(this.#programs.fromPod, 0, packet, 0, 1);
   }
 
+  /** The same pod's packets from several processors at once, each `repeat` times. */
+  async fromPodAtOnce(pod: Pod, packets: readonly Buffer[], { repeat }: { readonly repeat: number }): Promise<Outcome> {
+    return this.#account(packets, repeat, () =>
+      Promise.all(packets.map((packet) => this.#runProgram(this.#programs.fromPod, pod.slot, packet, 0, repeat))),
+    );
+  }
+
+  /** The records that one sweep through everything sends. */
+  async sweep(): Promise<Event[]> {
+    this.#sweeper ??= await this.#loadSweeper();
+    const program = this.#sweeper.program('sweep_now');
+    await program.testRun({ data: Buffer.alloc(64), repeat: sweepTurns });
+    program.close();
+    return this.events();
+  }
+
   /** The records sent since the last call. */
   events(): Event[] {
+    this.#ring ??= new RingBuffer(this.#object.map('events'), Buffer.alloc(1 << 20), (batch) => this.#take(batch));
     this.#take(this.#ring.drain());
     const taken = this.#records;
     this.#records = [];
@@ -112,18 +137,42 @@ export class TestNode {
   }
 
   close(): void {
-    this.#ring.close();
+    this.#ring?.close();
+    this.#sweeper?.close();
     this.#object.close();
   }
 
-  async #run(program: BpfProgram, slot: number, packet: Buffer, ingressIfindex: number, repeat: number): Promise<Outcome> {
+  #run(program: BpfProgram, slot: number, packet: Buffer, ingressIfindex: number, repeat: number): Promise<Outcome> {
+    return this.#account([packet], repeat, async () => [await this.#runProgram(program, slot, packet, ingressIfindex, repeat)]);
+  }
+
+  #runProgram(program: BpfProgram, slot: number, packet: Buffer, ingressIfindex: number, repeat: number): Promise<TestRunResult> {
     this.tables.attach(loopback, slot);
     const context = Buffer.alloc(contextFields.size);
     context.writeUInt32LE(ingressIfindex, contextFields.ingressIfindex);
     context.writeUInt32LE(loopback, contextFields.ifindex);
+    return program.testRun({ data: packet, context, repeat });
+  }
+
+  async #account(packets: readonly Buffer[], repeat: number, run: () => Promise<readonly TestRunResult[]>): Promise<Outcome> {
     const before = await this.#counts.read();
-    const result = await program.testRun({ data: packet, context, repeat });
-    return outcomeOf(result, await this.#counts.since(before), { packets: repeat, bytes: repeat * packet.length }, this.events());
+    const [result] = await run();
+    const bytes = packets.reduce((sum, { length }) => sum + repeat * length, 0);
+    const counts = await this.#counts.since(before);
+    return outcomeOf(result!, counts, { packets: packets.length * repeat, bytes }, this.#ring === null ? null : this.events());
+  }
+
+  async #loadSweeper(): Promise<BpfObject> {
+    const sweeper = BpfObject.open(objectFile('sweep'));
+    for (const { name, internal } of sweeper.maps()) {
+      if (internal || name === 'sweepers') continue;
+      const map = this.#object.map(name);
+      sweeper.setMaxEntries(name, map.info.maxEntries);
+      sweeper.reuseMap(name, map);
+    }
+    for (const variable of ['flow_mask4', 'flow_mask6']) sweeper.setVariable(variable, integerKey(flowBuckets - 1));
+    await sweeper.load();
+    return sweeper;
   }
 
   #take({ count, buffer }: { readonly count: number; readonly buffer: Buffer }): void {

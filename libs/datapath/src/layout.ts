@@ -21,6 +21,7 @@ const structs = [
   layout.flowBucket4Codec,
   layout.flowBucket6Codec,
   layout.flowSharesCodec,
+  layout.repeatsCodec,
 ];
 
 /** Eight bytes that change with every struct of a pinned map and with the flow table's own version. */

@@ -33,7 +33,8 @@ export interface PacketEvent {
   /** Node-local number of who decided at each end; 0: nobody (not isolated, or not asked). */
   readonly egressOrigin: number;
   readonly ingressOrigin: number;
-  readonly isReply: boolean;
+  /** Null: the packet was dropped before its flow was looked for. */
+  readonly isReply: boolean | null;
   readonly interfaceIndex: number;
   /** Bytes of the packet. */
   readonly length: number;

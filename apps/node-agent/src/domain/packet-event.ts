@@ -1,5 +1,5 @@
 import { fromBytes } from '@myelin/address';
-import { direction, type Event, eventType, zone } from '@myelin/datapath-layout';
+import { direction, type Event, eventReply, eventType, zone } from '@myelin/datapath-layout';
 import { type PacketEnd, type PacketEvent, protocolNumbers } from '@myelin/flow-api';
 
 const kinds: Readonly<Record<number, PacketEvent['kind']>> = {
@@ -49,7 +49,7 @@ export function packetEventOf(event: Event, bootTime: bigint): PacketEvent | nul
     destination: end('destination'),
     egressOrigin: event.egressOrigin,
     ingressOrigin: event.ingressOrigin,
-    isReply: event.reply !== 0,
+    isReply: event.reply === eventReply.EVENT_REPLY_UNKNOWN ? null : event.reply === eventReply.EVENT_REPLY_YES,
     interfaceIndex: event.ifindex,
     length: event.length,
     repeats: event.repeats,

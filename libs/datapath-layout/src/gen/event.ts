@@ -5,7 +5,7 @@ import type { Codec } from '../codec.ts';
 export const eventType = {
   /** a new flow was let through */
   EVENT_VERDICT: 1,
-  /** `repeats` more like it since the last record */
+  /** and `repeats` more since the last record: of the same flow where that has an entry, else of the same pod and reason (types/repeats.h) */
   EVENT_DROP: 2,
   /** a flow ended; packets and bytes of the direction named */
   EVENT_CLOSE: 3,
@@ -16,6 +16,21 @@ export const eventTypeNames: Readonly<Record<number, keyof typeof eventType>> = 
   1: 'EVENT_VERDICT',
   2: 'EVENT_DROP',
   3: 'EVENT_CLOSE',
+};
+
+/** `enum event_reply`. Whether the packet answers others of its flow. */
+export const eventReply = {
+  EVENT_REPLY_NO: 0,
+  EVENT_REPLY_YES: 1,
+  /** dropped before its flow was looked for */
+  EVENT_REPLY_UNKNOWN: 2,
+} as const;
+export type EventReply = (typeof eventReply)[keyof typeof eventReply];
+/** Names by value. */
+export const eventReplyNames: Readonly<Record<number, keyof typeof eventReply>> = {
+  0: 'EVENT_REPLY_NO',
+  1: 'EVENT_REPLY_YES',
+  2: 'EVENT_REPLY_UNKNOWN',
 };
 
 /** `struct event`. */
@@ -54,6 +69,7 @@ export interface Event {
   /** IPPROTO_* */
   readonly protocol: number;
   readonly tcpFlags: number;
+  /** enum event_reply */
   readonly reply: number;
   readonly sourceMac: Uint8Array;
   readonly destinationMac: Uint8Array;

@@ -7,3 +7,4 @@ export * from './flow.ts';
 export * from './peer.ts';
 export * from './policy.ts';
 export * from './reason.ts';
+export * from './repeats.ts';
