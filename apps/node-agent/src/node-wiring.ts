@@ -1,4 +1,4 @@
-import { type Prefix, parsePrefix } from '@myelin/address';
+import { type Address, type Prefix, parsePrefix } from '@myelin/address';
 import type { EndpointAddress } from '@myelin/contracts/identity';
 import type { Datapath } from '@myelin/datapath';
 import { timestamp } from '@myelin/flow-api';
@@ -75,7 +75,8 @@ export function wireNode(
     onWishes: () => subscription.ask(),
     onDelay: (seconds) => delay.record(seconds),
   });
-  const names = new Names(config.node, config.cluster, policies);
+  const identityOf = (address: Address) => datapath.addresses.read(address)?.identity ?? datapath.prefixes.identityOf(address);
+  const names = new Names(config.node, config.cluster, policies, identityOf);
   const store = new EndpointStore(state);
   const nodeAddresses = Object.fromEntries(config.address.toReversed().map((address) => [address.family, address]));
   const kernel = new EndpointKernel(datapath, { nodeAddresses, mtu: config.mtu });

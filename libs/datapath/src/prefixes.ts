@@ -1,4 +1,4 @@
-import { type Family, formatPrefix, fromBytes, type Prefix, prefixOf, toBytes } from '@myelin/address';
+import { type Address, type Family, formatPrefix, fromBytes, type Prefix, prefixOf, toBytes } from '@myelin/address';
 import type { BpfMap } from '@myelin/bpf-native';
 import { prefix4KeyCodec, prefix6KeyCodec, prefixCodec } from '@myelin/datapath-layout';
 import type { Clock } from './clock.ts';
@@ -69,6 +69,12 @@ export class PrefixTable {
 
   entries(): readonly PrefixEntry[] {
     return [...this.#entries.values()];
+  }
+
+  /** What the kernel takes an address for that nobody has: the identity of the longest prefix that covers it. 0: unknown. */
+  identityOf({ family, value }: Address): number {
+    const longest = this.#maps[family].lookup(encodeKey({ family, value, bits: family === 4 ? 32 : 128 }));
+    return longest === null ? 0 : prefixCodec.read(longest).identity;
   }
 
   /** Writes what is wanted, then deletes everything else, in one turn. A prefix that doesn't fit is reported and doesn't keep the others out. */

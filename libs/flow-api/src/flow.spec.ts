@@ -1,11 +1,16 @@
-import { address } from '@myelin/address';
+import { type Address, address } from '@myelin/address';
 import { describe, expect, it } from 'vitest';
 import { deniedByDefault } from './deciders.ts';
 import { flowOf } from './flow.ts';
+import type { PacketEnd, PacketEvent } from './packet-event.ts';
 import { defaultDenied, names, newFlow, origins } from './shop.fixture.ts';
 
 const policyNames = (policies: readonly { kind: string; namespace: string; name: string }[]) =>
   policies.map((p) => `${p.kind} ${p.namespace}/${p.name}`);
+
+const outside = address('198.51.100.10');
+/** An end that the kernel didn't look up. */
+const unseen = (of: Address): PacketEnd => ({ ...newFlow.source, address: of, identity: 0, slot: 0 });
 
 describe('flowOf', () => {
   it('names both ends of a new flow and the rule that let it in', () => {
@@ -69,9 +74,38 @@ describe('flowOf', () => {
     expect(closed.Summary).toBe('TCP Flags: FIN, ACK (closed after 12 packets, 3400 bytes)');
     expect(closed).toMatchObject({ verdict: 1, eventType: { type: 4, subType: 0 }, traceObservationPoint: 101 });
   });
+  it('shows a forged packet as its sender, with the address that it claims: the victim is not its source', () => {
+    const source = { ...newFlow.source, address: newFlow.destination.address };
+    const forged: PacketEvent = { ...defaultDenied, reason: 132, direction: 'egress', source, destination: unseen(outside), isReply: null };
+    const flow = flowOf(forged, names);
+    expect(flow.source).toMatchObject({ ID: 1, identity: 300, podName: 'client', labels: ['k8s:app=client'] });
+    expect(flow.IP).toMatchObject({ source: '10.1.0.3' });
+    expect(flow.isReply).toBeUndefined();
+  });
+  it('shows a forged packet from outside this node’s pods as unknown: whoever sent it, not the one that has the address', () => {
+    const forged: PacketEvent = { ...defaultDenied, reason: 132, source: unseen(newFlow.source.address) };
+    const flow = flowOf(forged, names);
+    expect(flow.source).toMatchObject({ ID: 0, identity: 0, podName: '', namespace: '', labels: ['reserved:unknown'] });
+    expect(flow.IP).toMatchObject({ source: '10.1.0.2' });
+    expect(flow.destination).toMatchObject({ podName: 'web' });
+  });
+  it('names the far end of an early drop by its address: a pod, a prefix outside, or nobody', () => {
+    const to = (text: string) => flowOf({ ...defaultDenied, reason: 134, destination: unseen(address(text)) }, names).destination;
+    expect(to('10.1.0.3')).toMatchObject({ identity: 301, podName: 'web', labels: ['k8s:app=web'] });
+    expect(to('198.51.100.10')).toMatchObject({ identity: 2, labels: ['cidr:198.51.100.0/24', 'reserved:world'] });
+    expect(to('10.1.0.99')).toMatchObject({ identity: 0, podName: '', labels: ['reserved:unknown'] });
+  });
+  it('keeps the identity that the kernel decided with, though the address has another one by now', () => {
+    const before = { ...newFlow.destination, slot: 0, identity: 300 };
+    expect(flowOf({ ...newFlow, destination: before }, names).destination).toMatchObject({ identity: 300, labels: ['k8s:app=client'] });
+  });
+  it('names a pod of this node whose packet was dropped before it had an identity', () => {
+    const flow = flowOf({ ...defaultDenied, reason: 203, source: { ...newFlow.source, identity: 0 } }, names);
+    expect(flow.source).toMatchObject({ identity: 300, podName: 'client' });
+  });
   it('leaves addresses and transport out of a packet that is not IP', () => {
     const flow = flowOf({ ...defaultDenied, family: 0, reason: 139, direction: 'egress', ingressOrigin: 0 }, names);
-    expect([flow.IP, flow.l4, flow.source?.podName, flow.Summary]).toEqual([undefined, undefined, '', 'Not IP']);
+    expect([flow.IP, flow.l4, flow.source?.podName, flow.Summary]).toEqual([undefined, undefined, 'client', 'Not IP']);
     expect(flow.ethernet).toEqual({ source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' });
   });
   it('leaves flags and hardware addresses out of what is told of a whole flow', () => {

@@ -13,7 +13,7 @@ import type { Timestamp } from '@myelin/contracts/timestamp';
 import { isNodeLocal, reservedIdentities } from '@myelin/labels';
 import { policyFields } from './deciders.ts';
 import { layer4, summary } from './layer4.ts';
-import type { FlowNames, PacketEnd, PacketEvent } from './packet-event.ts';
+import type { FlowNames, NamedEndpoint, PacketEnd, PacketEvent } from './packet-event.ts';
 
 /** Upstream's numbers of monitor message types (`Flow.event_type.type`). */
 export const eventTypes = Object.freeze({ drop: 1, trace: 4, 'policy-verdict': 5 } as const);
@@ -30,13 +30,37 @@ function exported(identity: number): number {
   return isNodeLocal(identity) ? reservedIdentities.world : identity;
 }
 
-function endpoint(end: PacketEnd, family: PacketEvent['family'], names: FlowNames): Endpoint {
-  const pod = family === 0 ? null : names.endpoint(end.address);
+/** Who stands at one end. `pod`: by name, where it is one. */
+interface Party {
+  readonly identity: number;
+  readonly pod: NamedEndpoint | null;
+}
+
+/** A pod of this node is known by the slot that its packets come in at: the address that they claim may be another's. */
+function partyInSlot({ slot, identity }: PacketEnd, names: FlowNames): Party {
+  const pod = names.endpointInSlot(slot);
+  return { identity: identity || (pod?.identity ?? 0), pod };
+}
+
+/** Where the kernel had no identity because it hadn't looked yet, the address has one now, as in the field's other implementation. */
+function partyAt({ address, identity }: PacketEnd, names: FlowNames): Party {
+  return { identity: identity || names.identityOf(address), pod: names.endpoint(address) };
+}
+
+function partyOf(event: PacketEvent, side: 'source' | 'destination', names: FlowNames): Party {
+  const end = event[side];
+  if (end.slot > 0) return partyInSlot(end, names);
+  const isForged = side === 'source' && event.reason === DropReason.INVALID_SOURCE_IP;
+  return event.family === 0 || isForged ? { identity: end.identity, pod: null } : partyAt(end, names);
+}
+
+function endpoint(event: PacketEvent, side: 'source' | 'destination', names: FlowNames): Endpoint {
+  const { identity, pod } = partyOf(event, side, names);
   return {
-    ID: end.slot,
-    identity: exported(end.identity),
+    ID: event[side].slot,
+    identity: exported(identity),
     namespace: pod?.namespace ?? '',
-    labels: [...names.labels(end.identity)],
+    labels: [...names.labels(identity)],
     podName: pod?.name ?? '',
     clusterName: pod === null ? '' : names.clusterName,
   };
@@ -88,8 +112,8 @@ export function flowOf(event: PacketEvent, names: FlowNames): Flow {
           },
           l4: layer4(event),
         }),
-    source: endpoint(source, family, names),
-    destination: endpoint(destination, family, names),
+    source: endpoint(event, 'source', names),
+    destination: endpoint(event, 'destination', names),
     Type: FlowType.L3_L4,
     nodeName: names.nodeName,
     reply: event.isReply === true,

@@ -1,7 +1,7 @@
 import type { Address } from '@myelin/address';
 import type { PolicyReference, RuleOrigin } from '@myelin/policy-model';
 
-/** One end of an event. `port` is 0 where the protocol has none; `mac` is `aa:bb:cc:dd:ee:ff`, '' where no packet is told of; `slot` is the node's number of the endpoint, 0 for any other. */
+/** One end of an event. `identity`: that the kernel knew when it decided; 0: it had not looked, or nobody has the address. `port` is 0 where the protocol has none; `mac` is `aa:bb:cc:dd:ee:ff`, '' where no packet is told of; `slot` is the node's number of the endpoint, 0 for any other. */
 export interface PacketEnd {
   readonly address: Address;
   readonly port: number;
@@ -50,12 +50,22 @@ export type Decider =
   | { readonly kind: 'rules'; readonly rules: readonly RuleOrigin[] }
   | { readonly kind: 'default-deny'; readonly policies: readonly PolicyReference[] };
 
+/** An endpoint as people know it. */
+export interface NamedEndpoint {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** What a node knows beyond numbers, as of the time of the event. Null: not known (any more). */
 export interface FlowNames {
   readonly nodeName: string;
   readonly clusterName: string;
   /** The endpoint, of any node, that has an address. */
-  endpoint(address: Address): { readonly namespace: string; readonly name: string } | null;
+  endpoint(address: Address): NamedEndpoint | null;
+  /** The endpoint of this node that has a slot. */
+  endpointInSlot(slot: number): (NamedEndpoint & { readonly identity: number }) | null;
+  /** What the kernel's tables take an address for: the number of whoever has it, or of the prefix that covers it. 0: unknown. */
+  identityOf(address: Address): number;
   /** Visible labels of an identity, node-local ones (`cidr:` labels) included; empty: unknown. */
   labels(identity: number): readonly string[];
   decider(origin: number): Decider | null;

@@ -28,7 +28,18 @@ const pods: Readonly<Record<string, { namespace: string; name: string }>> = {
   [address('10.1.0.2').value.toString()]: { namespace: 'shop', name: 'client' },
   [address('10.1.0.3').value.toString()]: { namespace: 'shop', name: 'web' },
 };
+/** By slot, and by address: what the kernel's tables have. */
+const local: Readonly<Record<number, { namespace: string; name: string; identity: number }>> = {
+  1: { namespace: 'shop', name: 'client', identity: 300 },
+  2: { namespace: 'shop', name: 'web', identity: 301 },
+};
+const owners: Readonly<Record<string, number>> = {
+  [address('10.1.0.2').value.toString()]: 300,
+  [address('10.1.0.3').value.toString()]: 301,
+  [address('198.51.100.10').value.toString()]: 16777217,
+};
 const labels: Readonly<Record<number, readonly string[]>> = {
+  0: ['reserved:unknown'],
   300: ['k8s:app=client'],
   301: ['k8s:app=web'],
   16777217: ['cidr:198.51.100.0/24', 'reserved:world'],
@@ -39,6 +50,8 @@ export const names: FlowNames = {
   nodeName: 'n1',
   clusterName: 'default',
   endpoint: ({ value }) => pods[value.toString()] ?? null,
+  endpointInSlot: (slot) => local[slot] ?? null,
+  identityOf: ({ value }) => owners[value.toString()] ?? 0,
   labels: (identity) => labels[identity] ?? [],
   decider: (origin) => deciders[origin] ?? null,
   interfaceName: (index) => (index === 7 ? 'my0123456789' : null),

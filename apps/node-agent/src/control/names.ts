@@ -1,15 +1,10 @@
 import { type Address, parseAddress } from '@myelin/address';
 import { interfaceName } from '@myelin/bpf-native';
 import type { EndpointAddress, Identity } from '@myelin/contracts/identity';
-import type { Decider, FlowNames } from '@myelin/flow-api';
+import type { Decider, FlowNames, NamedEndpoint } from '@myelin/flow-api';
 import { isNodeLocal, reservedLabels, reservedName, splitLabels } from '@myelin/labels';
 import type { StreamBatch } from '@myelin/state-stream';
 import type { EndpointRecord } from '../domain/endpoint.ts';
-
-interface Pod {
-  readonly namespace: string;
-  readonly name: string;
-}
 
 /** How many things that are gone are still known by name: events are read a little later than they happen. */
 const remembered = 4096;
@@ -51,18 +46,27 @@ export interface PolicyNames {
   prefixOf(identity: number): string | null;
 }
 
+/** A pod of this node. */
+interface LocalPod extends NamedEndpoint {
+  readonly identity: number;
+}
+
 /** Names for the numbers in events: labels of identities and pods of addresses from the streams, rules from the policies applied here. */
 export class Names implements FlowNames {
   readonly nodeName: string;
   readonly clusterName: string;
   readonly #policies: PolicyNames;
+  readonly #identityOf: (address: Address) => number;
   readonly #labels = new FadingMap<number, readonly string[]>();
-  readonly #pods = new FadingMap<bigint, Pod>();
+  readonly #pods = new FadingMap<bigint, NamedEndpoint>();
+  readonly #slots = new FadingMap<number, LocalPod>();
 
-  constructor(nodeName: string, clusterName: string, policies: PolicyNames) {
+  /** `identityOf`: what the kernel's tables take an address for. */
+  constructor(nodeName: string, clusterName: string, policies: PolicyNames, identityOf: (address: Address) => number) {
     this.nodeName = nodeName;
     this.clusterName = clusterName;
     this.#policies = policies;
+    this.#identityOf = identityOf;
   }
 
   /** How many identities are known. */
@@ -81,7 +85,9 @@ export class Names implements FlowNames {
   }
 
   /** This node's own endpoints are known before the streams tell of them. */
-  endpointChanged({ spec, addresses, assigned }: EndpointRecord, isGone: boolean): void {
+  endpointChanged({ spec, addresses, slot, assigned, inForce }: EndpointRecord, isGone: boolean): void {
+    if (isGone) this.#slots.delete(slot);
+    else this.#slots.set(slot, { namespace: spec.namespace, name: spec.name, identity: (inForce ?? assigned)?.identity ?? 0 });
     for (const address of addresses) {
       if (isGone) this.removePod(address);
       else this.setPod(address, spec);
@@ -93,7 +99,7 @@ export class Names implements FlowNames {
     this.#labels.set(identity, splitLabels(labels).visible);
   }
 
-  setPod(addressText: string, { namespace, name }: Pod): void {
+  setPod(addressText: string, { namespace, name }: NamedEndpoint): void {
     const address = parseAddress(addressText);
     if (address !== null) this.#pods.set(address.value, { namespace, name });
   }
@@ -103,8 +109,16 @@ export class Names implements FlowNames {
     if (address !== null) this.#pods.delete(address.value);
   }
 
-  endpoint(address: Address): Pod | null {
+  endpoint(address: Address): NamedEndpoint | null {
     return this.#pods.get(address.value) ?? null;
+  }
+
+  endpointInSlot(slot: number): LocalPod | null {
+    return this.#slots.get(slot) ?? null;
+  }
+
+  identityOf(address: Address): number {
+    return this.#identityOf(address);
   }
 
   labels(identity: number): readonly string[] {
