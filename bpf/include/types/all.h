@@ -11,4 +11,3 @@
 #include "policy.h"
 #include "reason.h"
 #include "repeats.h"
-#include "repeats.h"
