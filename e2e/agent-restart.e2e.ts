@@ -45,10 +45,10 @@ describe('an agent that is killed', () => {
       await Promise.all(flowing.map((talk) => talk.flows()));
       const since = performance.now();
       for (let kill = 0; kill < kills; kill += 1) {
-        await lab.must('agent', 'kill', 'node-1');
+        await lab.must('fault', 'kill', 'node-agent:node-1');
         // Nobody is there to help: what is decided now is decided by the kernel alone.
         await expectProbes(lab, lines);
-        await lab.must('agent', 'start', 'node-1');
+        await lab.must('fault', 'start', 'node-agent:node-1');
         await expectProbes(lab, lines);
       }
       await Promise.all(flowing.map((talk) => talk.flows()));
@@ -65,12 +65,12 @@ describe('an agent that is killed', () => {
 
   it('enforces after its return what was changed while it was away', async () => {
     using clients = new LabClients(lab.running.paths);
-    await lab.must('agent', 'kill', 'node-1');
+    await lab.must('fault', 'kill', 'node-agent:node-1');
     const shut = networkPolicy('red/server', { podSelector: app('server') });
     await clients.policy().apply({ documents: [JSON.stringify(shut)] });
     await sleep(100);
     await expectProbes(lab, { 'red/client -> red/server TCP 80': 'reply' });
-    await lab.must('agent', 'start', 'node-1');
+    await lab.must('fault', 'start', 'node-agent:node-1');
     await lab.apply(shut);
     await expectProbes(lab, { 'red/client -> red/server TCP 80': 'timeout', 'node:node-1 -> red/server TCP 80': 'reply' });
   });
@@ -81,7 +81,7 @@ describe('an agent that is killed', () => {
   });
 
   it('can’t be asked for anything while it is dead, and the command says so', async () => {
-    await lab.must('agent', 'kill', 'node-1');
+    await lab.must('fault', 'kill', 'node-agent:node-1');
     const { pods, nodes } = await lab.status();
     expect(nodes[0]!.agent).toMatchObject({ ready: false, pid: null });
     expect(new Set(pods.map(({ state }) => state))).toEqual(new Set(['unknown']));
@@ -91,7 +91,7 @@ describe('an agent that is killed', () => {
     const late = await lab.run('apply', '--timeout', '1', '-f', lab.file([pod('red/too-late')]));
     expect(late.status).toBe(3);
     expect(late.stderr).toMatch(/not enforced within 1 s: node node-1: Pod red\/too-late: /);
-    await lab.must('agent', 'start', 'node-1');
+    await lab.must('fault', 'start', 'node-agent:node-1');
     // What was stored is in force, and what is said again comes to its end.
     await lab.apply(pod('red/too-late'));
     await expectProbes(lab, { 'red/client -> red/too-late TCP 80': 'timeout' });

@@ -90,14 +90,14 @@ describe('a receipt', () => {
   });
 
   it('says which node is late and what it has, when its agent is dead', async () => {
-    await lab.must('agent', 'kill', 'node-1');
+    await lab.must('fault', 'kill', 'node-agent:node-1');
     const wait = myelin('policy', 'wait', '--timeout', '1');
     expect(wait).toMatchObject({ status: 3, stderr: expect.stringMatching(/is not enforced within 1 s on: node-1/) });
     expect(myelin('policy', 'verify', '--timeout', '1')).toMatchObject({
       status: 3,
       stdout: expect.stringMatching(/node-1 +not comparable/),
     });
-    await lab.must('agent', 'start', 'node-1');
+    await lab.must('fault', 'start', 'node-agent:node-1');
     expect(receipt()).toEqual({ status: 0, deviations: [] });
   });
 });

@@ -165,7 +165,7 @@ describe('an agent that is killed in the middle of a relabelling', () => {
         await moments[round % moments.length]!(answered);
         process.kill(lab.running.state.nodes[0]!.agent!.pid, 'SIGKILL');
         await sleep(100);
-        await lab.must('agent', 'start', 'node-1');
+        await lab.must('fault', 'start', 'node-agent:node-1');
         await eventually(async () => {
           const { endpoints: now } = await clients.agent('node-1').listEndpoints({});
           return now.every(({ state }) => state === 'ready');

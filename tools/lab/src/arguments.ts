@@ -1,9 +1,9 @@
-import { object, or } from '@optique/core/constructs';
-import { message } from '@optique/core/message';
+import { object, or, tuple } from '@optique/core/constructs';
+import { type Message, message } from '@optique/core/message';
 import { multiple, withDefault } from '@optique/core/modifiers';
 import type { InferValue } from '@optique/core/parser';
 import { argument, command, constant, option } from '@optique/core/primitives';
-import { choice, integer, string } from '@optique/core/valueparser';
+import { choice, float, integer, string } from '@optique/core/valueparser';
 
 const timeout = withDefault(
   option('--timeout', integer({ metavar: 'SECONDS', min: 1, max: 3600 }), {
@@ -44,19 +44,59 @@ const down = command('down', object({ action: constant('down') }), {
 const probe = command('probe', object({ action: constant('probe'), file: argument(string({ metavar: 'FILE|-' })) }), {
   description: message`Sends the probes of a JSON array, all at once, and prints what became of each.`,
 });
-const agent = command(
-  'agent',
-  object({
-    action: constant('agent'),
-    what: argument(choice(['kill', 'start'], { metavar: 'kill|start' })),
-    node: argument(string({ metavar: 'NODE' })),
-    timeout,
-  }),
-  { description: message`Ends a node's agent as a crash would, or starts it again.` },
+const process = argument(string({ metavar: 'PROCESS' }));
+const end = argument(string({ metavar: 'node:NODE|control|outside' }));
+const onProcess = (what: 'kill' | 'stop' | 'cont' | 'start', description: Message) =>
+  command(what, object({ action: constant('fault'), what: constant(what), process, timeout }), { description });
+const fault = command(
+  'fault',
+  or(
+    or(
+      onProcess('kill', message`Ends a process by SIGKILL, as a crash would: redis, nats, a service, node-agent:NODE.`),
+      onProcess('stop', message`Pauses a process (SIGSTOP).`),
+      onProcess('cont', message`Lets a paused process go on.`),
+      onProcess('start', message`Starts a process that is dead; returns when it is ready.`),
+    ),
+    command('partition', object({ action: constant('fault'), what: constant('partition'), ends: tuple([end, end]), timeout }), {
+      description: message`Lets nothing pass between two ends.`,
+    }),
+    command(
+      'loss',
+      object({
+        action: constant('fault'),
+        what: constant('loss'),
+        end,
+        percent: argument(float({ metavar: 'PERCENT', min: 0, max: 100 })),
+        timeout,
+      }),
+      { description: message`Loses packets of an end at random, each way.` },
+    ),
+    command(
+      'delay',
+      object({
+        action: constant('fault'),
+        what: constant('delay'),
+        end,
+        ms: argument(integer({ metavar: 'MS', min: 0, max: 60000 })),
+        timeout,
+      }),
+      { description: message`Delays packets to an end, where the kernel has netem.` },
+    ),
+    command('heal', object({ action: constant('fault'), what: constant('heal'), timeout }), {
+      description: message`Takes partitions, loss and delay back.`,
+    }),
+    command('redis', object({ action: constant('fault'), what: constant('redis'), how: argument(choice(['flush', 'restart'])), timeout }), {
+      description: message`Empties Redis, or restarts it.`,
+    }),
+    command('nats', object({ action: constant('fault'), what: constant('nats'), how: argument(choice(['wipe', 'restart'])), timeout }), {
+      description: message`Restarts NATS, without what it held or with it.`,
+    }),
+  ),
+  { description: message`Breaks something of a running lab on purpose, or mends it.` },
 );
 
 /** The whole command line. */
-export const commandLine = or(up, apply, remove, exec, status, down, probe, agent);
+export const commandLine = or(up, apply, remove, exec, status, down, probe, fault);
 
 /** What a parsed command line says; `action` tells which. */
 export type Command = InferValue<typeof commandLine>;

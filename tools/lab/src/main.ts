@@ -32,8 +32,8 @@ async function execute(command: Command, context: CommandContext): Promise<numbe
       return (await import('./commands/down.ts')).down(context);
     case 'probe':
       return (await import('./commands/probe.ts')).probe(context, command.file);
-    case 'agent':
-      return (await import('./commands/agent.ts')).agent(context, command.what, command.node, command.timeout);
+    case 'fault':
+      return (await import('./commands/fault.ts')).fault(context, command, command.timeout);
   }
 }
 

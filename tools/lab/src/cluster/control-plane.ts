@@ -23,39 +23,45 @@ export const natsUrl = `nats://${fabric.control}:${ports.nats}`;
 /** The bundle of an app. */
 export const appBundle = (projectRoot: string, app: string): string => join(projectRoot, 'apps', app, 'dist', 'main.mjs');
 
+/** Everything that the control plane consists of, in the order in which people are told. */
+export const controlProcesses: readonly string[] = ['redis', 'nats', ...Object.keys(services)];
+
 /** Starts Redis, NATS and the services, all at once: each waits for what it needs. */
 export async function startControlPlane(lab: Lab): Promise<void> {
+  await Promise.all(controlProcesses.map((name) => startControlProcess(lab, name)));
+}
+
+/** Starts one of them, the first time or again. It isn't ready yet. */
+export async function startControlProcess(lab: Lab, name: string): Promise<void> {
   const { paths, state } = lab;
-  for (const folder of [paths.redis, paths.nats]) mkdirSync(folder, { recursive: true });
-  writeFileSync(join(paths.nats, 'nats.conf'), natsConfig(paths.nats));
-  const commands: Record<string, string[]> = {
-    redis: redisCommand(paths.redis, serviceSocket(paths, 'redis')),
-    nats: ['nats-server', '--config', join(paths.nats, 'nats.conf')],
-    ...Object.fromEntries(Object.keys(services).map((service) => [service, serviceCommand(lab, service as Service)])),
-  };
-  await Promise.all(
-    Object.entries(commands).map(async ([name, command]) => {
-      state.processes[name] = await launch(whereIs(lab, { kind: 'control' }), command, { log: logFile(paths, name), cwd: paths.root });
-    }),
-  );
+  const command = name === 'redis' ? redisCommand(lab) : name === 'nats' ? natsCommand(lab) : serviceCommand(lab, name as Service);
+  state.processes[name] = await launch(whereIs(lab, { kind: 'control' }), command, { log: logFile(paths, name), cwd: paths.root });
 }
 
 // Append-only file, written at every command: what a service has answered is never lost (design C1).
-function redisCommand(folder: string, socket: string): string[] {
+function redisCommand({ paths }: Lab): string[] {
+  mkdirSync(paths.redis, { recursive: true });
   const options = {
     bind: `127.0.0.1 ${fabric.control}`,
     port: ports.redis,
-    unixsocket: socket,
+    unixsocket: serviceSocket(paths, 'redis'),
     'protected-mode': 'no',
     appendonly: 'yes',
     appendfsync: 'always',
     save: '',
-    dir: folder,
+    dir: paths.redis,
   };
   return [
     'redis-server',
     ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, ...(name === 'bind' ? String(value).split(' ') : [String(value)])]),
   ];
+}
+
+function natsCommand({ paths: { nats } }: Lab): string[] {
+  mkdirSync(nats, { recursive: true });
+  const config = join(nats, 'nats.conf');
+  writeFileSync(config, natsConfig(nats));
+  return ['nats-server', '--config', config];
 }
 
 const natsConfig = (folder: string): string => `host: "${fabric.control}"
@@ -78,16 +84,19 @@ function serviceCommand({ projectRoot, paths }: Lab, service: Service): string[]
 
 /** Resolves when every part of the control plane says that it is ready; throws when one has ended, or the time is over. */
 export async function controlPlaneReady(lab: Lab, clients: LabClients, deadline: Deadline): Promise<void> {
+  await Promise.all(controlProcesses.map((name) => controlProcessReady(lab, name, clients, deadline)));
+}
+
+/** The same for one part. */
+export async function controlProcessReady(lab: Lab, name: string, clients: LabClients, deadline: Deadline): Promise<void> {
   const { paths, state } = lab;
-  const parts: Record<string, () => Promise<void>> = {
-    redis: () => untilThere(() => connects(serviceSocket(paths, 'redis')), deadline),
-    nats: () => untilThere(() => readdirSync(paths.nats).some((file) => file.endsWith('.ports')), deadline),
+  const socket = serviceSocket(paths, name);
+  const ready = () => {
+    if (name === 'redis') return untilThere(() => connects(socket), deadline);
+    if (name === 'nats') return untilThere(() => readdirSync(paths.nats).some((file) => file.endsWith('.ports')), deadline);
+    return serviceReady(clients, name, socket, deadline);
   };
-  for (const service of Object.keys(services))
-    parts[service] = () => serviceReady(clients, service, serviceSocket(paths, service), deadline);
-  await Promise.all(
-    Object.entries(parts).map(([name, ready]) => readyOrDead(name, state.processes[name]!, logFile(paths, name), ready, deadline)),
-  );
+  await readyOrDead(name, state.processes[name]!, logFile(paths, name), ready, deadline);
 }
 
 /** Waits until a service's socket is there and its health says that it serves. */

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { isMyelinError } from '@myelin/rpc';
-import { isAlive, launch, signal as sendSignal } from '../machine/process.ts';
+import { launch } from '../machine/process.ts';
 import { agentBpffs, agentSocket, agentStateDir, logFile } from '../plan/paths.ts';
 import { nodePorts } from '../plan/pod-processes.ts';
 import type { NodeState } from '../plan/state.ts';
@@ -42,14 +42,6 @@ export async function startAgent(lab: Lab, node: NodeState): Promise<void> {
   ];
   const command = [process.execPath, appBundle(projectRoot, 'node-agent'), ...options.flatMap(([name, value]) => [`--${name}`, value])];
   node.agent = await launch(whereIs(lab, { kind: 'node', node: node.name }), command, { log: agentLog(lab, node), cwd: paths.root });
-}
-
-/** Ends the agent of a node at once, as a crash would; false when there is none. */
-export async function killAgent(node: NodeState): Promise<boolean> {
-  const { agent } = node;
-  if (agent === null || !sendSignal(agent, 'SIGKILL')) return false;
-  while (isAlive(agent)) await new Promise((resolve) => setTimeout(resolve, 2));
-  return true;
 }
 
 /** Resolves when a node's agent is ready; then the fabric knows the way to its pods. */

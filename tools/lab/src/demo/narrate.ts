@@ -58,7 +58,7 @@ export function thingsToTry(prefix: string, node: string): string {
     ['flows as they happen, with the rule that decided', 'npm run -s myelin -- monitor'],
     ['look around in a pod', 'npm run -s lab -- exec shop/orders -- ping -c 2 198.51.100.10'],
     ['the catalog was closed by the edit: open it again', 'npm run -s lab -- apply -f examples/bookshop/kubernetes-policies.yaml'],
-    ['kill the agent: what flows goes on, what is denied stays denied', `npm run -s lab -- agent kill ${node}`],
+    ['kill the agent: what flows goes on, what is denied stays denied', `npm run -s lab -- fault kill node-agent:${node}`],
   ];
   return [
     'The lab stays. Five things to try:',

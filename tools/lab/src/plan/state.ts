@@ -1,4 +1,5 @@
 import type { ProcessId } from '../machine/process.ts';
+import { type NetworkFaults, noFaults } from './faults.ts';
 import type { LabNode, LabPod } from './objects.ts';
 
 /** What a lab consists of, as its state file keeps it. Names of namespaces, cgroups and sockets follow from the objects' names. */
@@ -12,6 +13,7 @@ export interface LabState {
   /** Labels by namespace. */
   namespaces: Record<string, Readonly<Record<string, string>>>;
   pods: PodState[];
+  faults: NetworkFaults;
 }
 
 /** A node as it was set up. */
@@ -43,4 +45,12 @@ export interface PodState {
 }
 
 /** A lab with nothing in it yet. */
-export const emptyState = (): LabState => ({ version: 1, complete: false, processes: {}, nodes: [], namespaces: {}, pods: [] });
+export const emptyState = (): LabState => ({
+  version: 1,
+  complete: false,
+  processes: {},
+  nodes: [],
+  namespaces: {},
+  pods: [],
+  faults: noFaults,
+});
