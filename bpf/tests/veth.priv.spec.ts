@@ -22,7 +22,7 @@ interface Placed extends Pod {
 }
 
 /** Makes the pod's namespace and veth pair as the agent does: gateway of no machine, neighbours fixed on both sides where somebody would ask. */
-function place(pod: Pod, name: string): Placed {
+async function place(pod: Pod, name: string): Promise<Placed> {
   const namespace = namespaces.make(name);
   const link = `mb${process.pid}${name.at(0)}`;
   run('ip', 'link', 'add', link, 'address', pod.nodeMac, 'type', 'veth', 'peer', 'name', 'eth0', 'address', pod.mac, 'netns', namespace);
@@ -40,7 +40,7 @@ function place(pod: Pod, name: string): Placed {
     ['from_pod', 'ingress'],
     ['to_pod', 'egress'],
   ] as const) {
-    attachFilter(object.program(program), { ifindex, direction }, { handle: 1, priority: 1 });
+    await attachFilter(object.program(program), { ifindex, direction }, { handle: 1, priority: 1 });
   }
   run('ip', 'link', 'set', link, 'up');
   within('link', 'set', 'eth0', 'up');
@@ -71,7 +71,7 @@ beforeAll(async () => {
   tables = new Tables(object);
   tables.setPrefix('0.0.0.0/0', identities.world4);
   tables.setPrefix('::/0', identities.world6);
-  pods = { client: place(client, 'client'), server: place(server, 'server') };
+  pods = { client: await place(client, 'client'), server: await place(server, 'server') };
   await Promise.all([serve(pods.server, 4, 8080), serve(pods.server, 6, 8086)]);
 });
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Endpoint, MonitorRequest } from '@myelin/contracts/agent';
 import type { Flow } from '@myelin/contracts/flow';
 import { deniedByDefault } from '@myelin/flow-api';
@@ -139,6 +140,52 @@ describe('an endpoint that cannot be made', () => {
     });
     await eventually(async () => (await node.agent().listEndpoints({})).endpoints.length === 2);
     expect((await node.agent().createEndpoint({ spec })).endpoint?.state).toBe('ready');
+  });
+});
+
+describe('an endpoint whose interface cannot be made', () => {
+  it('leaves no pair, no program and no record behind, and comes up once it can', async () => {
+    const spec = node.pod('occupied');
+    const inPod = (...words: string[]) => node.exec('nsenter', `--net=${spec.netns}`, ...words);
+    inPod('ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'other');
+    const before = node.exec('ip', '-br', 'link');
+    await expect(node.agent().createEndpoint({ spec })).rejects.toMatchObject({
+      code: 'already_exists',
+      message: expect.stringContaining('eth0'),
+    });
+    await eventually(async () => (await node.agent().listEndpoints({})).endpoints.every((endpoint) => endpoint.spec?.uid !== spec.uid));
+    expect(node.exec('ip', '-br', 'link')).toBe(before);
+    inPod('ip', 'link', 'delete', 'eth0');
+    const { endpoint } = await node.agent().createEndpoint({ spec });
+    expect(endpoint?.state).toBe('ready');
+    await node.agent().deleteEndpoint({ uid: spec.uid });
+  });
+});
+
+describe('the programs of an endpoint', () => {
+  const filters = ({ hostInterface }: Endpoint) =>
+    ['ingress', 'egress'].map((side) => node.exec('tc', 'filter', 'show', 'dev', hostInterface, side)).join('');
+  const pinsOf = ({ hostInterface }: Endpoint) => node.linkPins.filter((pin) => pin.startsWith(hostInterface));
+
+  it('move from filters to tcx links when no endpoint is being made, and nothing notices', async () => {
+    const mover = await create('mover', { app: 'client' });
+    const talker = node.talker(mover.spec!.netns);
+    const connection = await talker.open(web.addresses[v4]!, 80);
+    await eventually(() => pinsOf(mover).length === 2 && filters(mover) === '');
+    expect(await connection.talk()).toBe('echoed');
+    expect(await answerOf(talker, web.addresses[v4]!, 81)).toBe('timeout');
+    await node.agent().deleteEndpoint({ uid: mover.spec!.uid });
+    expect(pinsOf(mover)).toEqual([]);
+  });
+  it('go with the endpoint, wherever their move stands', async () => {
+    const spec = node.pod('restless', { app: 'client' });
+    for (const pauseMs of [0, 245, 255, 265, 280]) {
+      const endpoint = (await node.agent().createEndpoint({ spec })).endpoint!;
+      await sleep(pauseMs);
+      await node.agent().deleteEndpoint({ uid: spec.uid });
+      expect(node.exec('ip', '-br', 'link')).not.toContain(endpoint.hostInterface);
+      expect(pinsOf(endpoint)).toEqual([]);
+    }
   });
 });
 

@@ -24,6 +24,7 @@ import { delayHistogram, observeNode } from './control/node-metrics.ts';
 import { Peers } from './control/peers.ts';
 import { Policies } from './control/policies.ts';
 import { readStatus } from './control/status.ts';
+import { TcxMoves } from './control/tcx-moves.ts';
 
 /** A node whose parts are put together and not yet started. */
 export interface WiredNode {
@@ -79,7 +80,8 @@ export function wireNode(
   const names = new Names(config.node, config.cluster, policies, identityOf);
   const store = new EndpointStore(state);
   const nodeAddresses = Object.fromEntries(config.address.toReversed().map((address) => [address.family, address]));
-  const kernel = new EndpointKernel(datapath, { nodeAddresses, mtu: config.mtu });
+  const moves = new TcxMoves(datapath.attachments, log);
+  const kernel = new EndpointKernel(datapath, moves, { nodeAddresses, mtu: config.mtu });
   const endpoints: Endpoints = new Endpoints({
     cluster: config.cluster,
     store,
@@ -174,8 +176,8 @@ export function wireNode(
     restore: async () => {
       await policies.restore();
       peers.start();
-      endpoints.resume();
+      await endpoints.resume();
     },
-    components: [closeChannels, blocks, useBlocks, session, nats, ...streams, subscription, events],
+    components: [closeChannels, moves, blocks, useBlocks, session, nats, ...streams, subscription, events],
   };
 }

@@ -39,6 +39,8 @@ void export_function(Napi::Object exports, const char *name) {
 
 /** Makes the promise's value, on the main thread. */
 using Settle = std::function<Napi::Value(Napi::Env)>;
+/** The Settle of work that answers nothing. */
+inline Napi::Value undefined(Napi::Env env) { return env.Undefined(); }
 
 /**
  * Runs `work` on libuv's pool; the promise holds what the Settle that it returned makes, or a BpfError of the Failure it threw.

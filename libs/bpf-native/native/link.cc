@@ -1,4 +1,6 @@
 // BPF links: how a program hangs on an interface by tcx. libbpf 1.1 passes attach types through that it does not know.
+// What takes the kernel's network lock (RTNL) works off the main thread: anyone may hold it, and attaching and detaching hold it
+// themselves for a whole RCU grace period (tcx_entry_sync), 10 ms and more.
 #include <bpf/bpf.h>
 
 #include "boundary.h"
@@ -22,14 +24,18 @@ struct TcxInfo {
   uint32_t attach_type;
 };
 
-// linkCreate(program, ifindex, attachType)
+// linkCreate(program, ifindex, attachType): Promise<link>
 Napi::Value create(const Napi::CallbackInfo &info) {
   auto program = use<Program>(info[0], "link.create");
   uint32_t ifindex = number_at(info, 1, "ifindex");
-  std::string name = program->name + " on interface " + std::to_string(ifindex);
-  int fd = bpf_link_create(program->fd.get(), ifindex, static_cast<bpf_attach_type>(number_at(info, 2, "attachType")), nullptr);
-  if (fd < 0) throw Failure{"link.create", name, errno, "", ""};
-  return wrap(info.Env(), std::make_shared<Link>(Link{Fd(fd), name}));
+  auto type = static_cast<bpf_attach_type>(number_at(info, 2, "attachType"));
+  return run_off_thread(info.Env(), {}, [=]() -> Settle {
+    std::string name = program->name + " on interface " + std::to_string(ifindex);
+    int fd = bpf_link_create(program->fd.get(), ifindex, type, nullptr);
+    if (fd < 0) throw Failure{"link.create", name, errno, "", ""};
+    auto link = std::make_shared<Link>(Link{Fd(fd), name});
+    return [link](Napi::Env env) { return wrap(env, link); };
+  });
 }
 
 // linkOpenPinned(path)
@@ -50,19 +56,23 @@ Napi::Value pin(const Napi::CallbackInfo &info) {
   return info.Env().Undefined();
 }
 
-// linkUpdate(link, program)
+// linkUpdate(link, program): Promise
 Napi::Value update(const Napi::CallbackInfo &info) {
   auto link = use<Link>(info[0], "link.update");
-  if (bpf_link_update(link->fd.get(), use<Program>(info[1], "link.update")->fd.get(), nullptr) != 0)
-    throw Failure{"link.update", link->name, errno, "", ""};
-  return info.Env().Undefined();
+  auto program = use<Program>(info[1], "link.update");
+  return run_off_thread(info.Env(), {}, [=]() -> Settle {
+    if (bpf_link_update(link->fd.get(), program->fd.get(), nullptr) != 0) throw Failure{"link.update", link->name, errno, "", ""};
+    return undefined;
+  });
 }
 
-// linkDetach(link)
+// linkDetach(link): Promise
 Napi::Value detach(const Napi::CallbackInfo &info) {
   auto link = use<Link>(info[0], "link.detach");
-  if (bpf_link_detach(link->fd.get()) != 0) throw Failure{"link.detach", link->name, errno, "", ""};
-  return info.Env().Undefined();
+  return run_off_thread(info.Env(), {}, [=]() -> Settle {
+    if (bpf_link_detach(link->fd.get()) != 0) throw Failure{"link.detach", link->name, errno, "", ""};
+    return undefined;
+  });
 }
 
 // linkInfo(link)

@@ -125,7 +125,7 @@ Napi::Value wait_for_readers(const Napi::CallbackInfo &info) {
     Fd inner = create_single(BPF_MAP_TYPE_ARRAY, 0), outer = create_single(BPF_MAP_TYPE_ARRAY_OF_MAPS, inner.get());
     uint32_t key = 0, value = static_cast<uint32_t>(inner.get());
     if (bpf_map_update_elem(outer.get(), &key, &value, BPF_ANY) != 0) throw Failure{"map.waitForReaders", "readers", errno, "", ""};
-    return [](Napi::Env env) { return env.Undefined(); };
+    return undefined;
   });
 }
 

@@ -116,7 +116,7 @@ std::function<uint32_t()> delete_work(const Napi::CallbackInfo &info) {
 Napi::Value update_batch(const Napi::CallbackInfo &info) {
   return run_off_thread(info.Env(), {info[1], info[2]}, [work = update_work(info)]() -> Settle {
     work();
-    return [](Napi::Env env) { return env.Undefined(); };
+    return undefined;
   });
 }
 

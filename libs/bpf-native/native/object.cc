@@ -217,7 +217,7 @@ Napi::Value load(const Napi::CallbackInfo &info) {
     object->loaded = result == 0;
     object->loading = false;
     if (result != 0) throw Failure{"object.load", object->name, -result, log.warnings(), log.verifier_log()};
-    return [](Napi::Env env) { return env.Undefined(); };
+    return undefined;
   });
 }
 

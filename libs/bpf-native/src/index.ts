@@ -22,6 +22,7 @@ export {
   detachTcx,
   filterProgram,
   removeClsact,
+  replaceTcx,
   type TcDirection,
   type TcFilterPlace,
   type TcHook,

@@ -86,22 +86,22 @@ export interface Native {
   ): Promise<{ returnValue: number; dataSize: number; contextSize: number; durationNs: number }>;
 
   // link.cc
-  linkCreate(program: ProgramHandle, ifindex: number, attachType: number): LinkHandle;
+  linkCreate(program: ProgramHandle, ifindex: number, attachType: number): Promise<LinkHandle>;
   linkOpenPinned(path: string): LinkHandle;
   linkPin(link: LinkHandle, path: string): void;
   /** A link that is not pinned detaches its program when its last descriptor goes. */
   linkClose(link: LinkHandle): void;
-  linkUpdate(link: LinkHandle, program: ProgramHandle): void;
-  linkDetach(link: LinkHandle): void;
+  linkUpdate(link: LinkHandle, program: ProgramHandle): Promise<void>;
+  linkDetach(link: LinkHandle): Promise<void>;
   /** `ifindex` is 0 once the interface is gone. */
   linkInfo(link: LinkHandle): { id: number; programId: number; ifindex: number; attachType: number };
   tcxPrograms(ifindex: number, attachType: number): number[];
 
   // filter.cc
-  filterAttach(program: ProgramHandle, ifindex: number, egress: number, handle: number, priority: number): void;
-  filterDetach(ifindex: number, egress: number, handle: number, priority: number): boolean;
+  filterAttach(program: ProgramHandle, ifindex: number, egress: number, handle: number, priority: number): Promise<void>;
+  filterDetach(ifindex: number, egress: number, handle: number, priority: number): Promise<boolean>;
   filterProgram(ifindex: number, egress: number, handle: number, priority: number): number | null;
-  clsactRemove(ifindex: number): boolean;
+  clsactRemove(ifindex: number): Promise<boolean>;
 
   // ring_buffer.cc
   ringBufferOpen(map: MapHandle, target: Uint8Array, onBatch: (count: number, bytes: number) => void): RingBufferHandle;

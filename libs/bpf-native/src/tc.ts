@@ -37,9 +37,9 @@ export class TcxLink {
     this.#handle = handle;
   }
 
-  /** Attaches behind the programs that are there already. */
-  static attach(program: BpfProgram, { ifindex, direction }: TcHook): TcxLink {
-    return new TcxLink(native.linkCreate(program.handle, ifindex, attachTypeOf[direction]));
+  /** Attaches behind the programs that are there already. The kernel lets nobody change any interface of the machine while it waits for a grace period, some 10 ms. */
+  static async attach(program: BpfProgram, { ifindex, direction }: TcHook): Promise<TcxLink> {
+    return new TcxLink(await native.linkCreate(program.handle, ifindex, attachTypeOf[direction]));
   }
 
   /** The link pinned at `path`. `ENOENT`: nothing there; `EINVAL`: not a link. */
@@ -56,14 +56,14 @@ export class TcxLink {
     native.linkPin(this.#handle, path);
   }
 
-  /** Puts another program in the place of this one; no packet meets neither or both. */
-  update(program: BpfProgram): void {
-    native.linkUpdate(this.#handle, program.handle);
+  /** Puts another program in the place of this one; no packet meets neither or both. No grace period. */
+  update(program: BpfProgram): Promise<void> {
+    return native.linkUpdate(this.#handle, program.handle);
   }
 
-  /** Detaches now, pinned or not. */
-  detach(): void {
-    native.linkDetach(this.#handle);
+  /** Detaches now, pinned or not; waits as `attach` does. */
+  detach(): Promise<void> {
+    return native.linkDetach(this.#handle);
   }
 
   /** Gives the descriptor back. Every use but another `close()` throws from then on. */
@@ -78,26 +78,34 @@ export function tcxPrograms({ ifindex, direction }: TcHook): number[] {
 }
 
 /**
- * Sees to it that a pinned tcx link runs `program` at the hook, and says what it took: an existing link is updated in place, one whose
- * interface is gone or another makes room for a new one.
+ * Has a pinned tcx link at the hook run `program`, in place; false where there is none. A link whose interface is gone or another makes room.
  */
-export function attachTcx(program: BpfProgram, hook: TcHook, pinPath: string): 'attached' | 'replaced' {
+export async function replaceTcx(program: BpfProgram, hook: TcHook, pinPath: string): Promise<boolean> {
   const existing = openIfPinned(pinPath);
-  if (existing !== null) {
-    try {
-      const { ifindex, attachType } = existing.info;
-      if (ifindex === hook.ifindex && attachType === attachTypeOf[hook.direction]) {
-        existing.update(program);
-        return 'replaced';
-      }
-    } finally {
-      existing.close();
+  if (existing === null) return false;
+  try {
+    const { ifindex, attachType } = existing.info;
+    if (ifindex === hook.ifindex && attachType === attachTypeOf[hook.direction]) {
+      await existing.update(program);
+      return true;
     }
-    rmSync(pinPath);
+  } finally {
+    existing.close();
   }
-  const link = TcxLink.attach(program, hook);
+  rmSync(pinPath);
+  return false;
+}
+
+/** Sees to it that a pinned tcx link runs `program` at the hook, and says what it took. What fails leaves nothing attached that wasn't before. */
+export async function attachTcx(program: BpfProgram, hook: TcHook, pinPath: string): Promise<'attached' | 'replaced'> {
+  if (await replaceTcx(program, hook, pinPath)) return 'replaced';
+  const link = await TcxLink.attach(program, hook);
   try {
     link.pin(pinPath);
+  } catch (error) {
+    // Closing would detach, too, but make this thread wait for it.
+    await link.detach();
+    throw error;
   } finally {
     link.close();
   }
@@ -105,12 +113,12 @@ export function attachTcx(program: BpfProgram, hook: TcHook, pinPath: string): '
 }
 
 /** Removes a link that {@link attachTcx} made, and detaches its program; false when there is none. */
-export function detachTcx(pinPath: string): boolean {
+export async function detachTcx(pinPath: string): Promise<boolean> {
   const link = openIfPinned(pinPath);
   if (link === null) return false;
   try {
     // A link whose interface is gone has nothing to detach from.
-    if (link.info.ifindex !== 0) link.detach();
+    if (link.info.ifindex !== 0) await link.detach();
   } finally {
     link.close();
   }
@@ -127,13 +135,13 @@ function openIfPinned(path: string): TcxLink | null {
   }
 }
 
-/** Attaches by a clsact filter, making the qdisc where it is missing; a filter at the same place is replaced, without a gap. */
-export function attachFilter(program: BpfProgram, { ifindex, direction }: TcHook, { handle, priority }: TcFilterPlace): void {
-  native.filterAttach(program.handle, ifindex, direction === 'egress' ? 1 : 0, handle, priority);
+/** Attaches by a clsact filter, making the qdisc where it is missing; a filter at the same place is replaced, without a gap. Where the interface is down no grace period is waited for. */
+export function attachFilter(program: BpfProgram, { ifindex, direction }: TcHook, { handle, priority }: TcFilterPlace): Promise<void> {
+  return native.filterAttach(program.handle, ifindex, direction === 'egress' ? 1 : 0, handle, priority);
 }
 
 /** Removes a filter; false when there is none. */
-export function detachFilter({ ifindex, direction }: TcHook, { handle, priority }: TcFilterPlace): boolean {
+export function detachFilter({ ifindex, direction }: TcHook, { handle, priority }: TcFilterPlace): Promise<boolean> {
   return native.filterDetach(ifindex, direction === 'egress' ? 1 : 0, handle, priority);
 }
 
@@ -143,6 +151,6 @@ export function filterProgram({ ifindex, direction }: TcHook, { handle, priority
 }
 
 /** Removes the clsact qdisc with all filters of both directions, others' too; false when there is none. */
-export function removeClsact(ifindex: number): boolean {
+export function removeClsact(ifindex: number): Promise<boolean> {
   return native.clsactRemove(ifindex);
 }

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { address } from '@myelin/address';
 import { BpfMap, filterProgram, interfaceIndex, mapTypes, type TcDirection, tcxPrograms } from '@myelin/bpf-native';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Datapath } from './datapath.ts';
 import { mapPin } from './pins.ts';
 import { indexKey } from './table.ts';
 import { NodeKernel } from './testing/node-kernel.ts';
@@ -31,43 +32,103 @@ describe('a datapath that is opened again', () => {
     const second = await kernel.reopen(first, { sizes: { addresses_v4: 32 } });
     expect(second.pressure()).toContainEqual({ table: 'addresses_v4', entries: 0, capacity: 16 });
   });
-  it.each(['tcx', 'clsact'] as const)(
-    'replaces the programs in place by %s, and never leaves an interface without (D9)',
-    async (attachBy) => {
+  describe.each(['tcx', 'clsact'] as const)('by %s', (attachBy) => {
+    const hooks = () => directions.map((direction) => ({ ifindex: interfaceIndex(name)!, direction }));
+    const linked = () => hooks().map(tcxPrograms);
+    const filtered = () => hooks().map((hook) => filterProgram(hook, place));
+    /** What is attached in each direction. */
+    const ids = () => (attachBy === 'tcx' ? linked().flat() : filtered());
+
+    async function attachFinally({ attachments }: Datapath): Promise<void> {
+      const { isProvisional } = await attachments.attach(name);
+      if (isProvisional) while (!(await attachments.moveToTcx(name)));
+    }
+
+    it('replaces the programs in place, and never leaves an interface without (D9)', async () => {
       kernel.addPair(name);
-      const ids = (direction: TcDirection) => {
-        const hook = { ifindex: interfaceIndex(name)!, direction };
-        return attachBy === 'tcx' ? tcxPrograms(hook) : [filterProgram(hook, place)!];
-      };
       const first = await kernel.open({ attachBy });
-      expect(first.attachments.attach(name)).toBe(interfaceIndex(name));
-      const before = directions.map(ids);
+      await attachFinally(first);
+      const before = ids();
       const second = await kernel.reopen(first, { attachBy });
       // The old process is gone: its programs still run.
-      expect(directions.map(ids)).toEqual(before);
-      second.attachments.attach(name);
-      const after = directions.map(ids);
-      expect(after.map((list) => list.length)).toEqual([1, 1]);
-      expect(after.flat().some((id) => before.flat().includes(id))).toBe(false);
-      second.attachments.detach(name);
-      second.attachments.detach(name);
-      expect(directions.flatMap((direction) => (attachBy === 'tcx' ? ids(direction) : ids(direction).filter((id) => id !== null)))).toEqual(
-        [],
-      );
-    },
-  );
-  it('detaches from an interface that is gone', async () => {
-    const datapath = await kernel.open({ attachBy: 'tcx' });
+      expect(ids()).toEqual(before);
+      expect(await second.attachments.attach(name)).toEqual({ ifindex: interfaceIndex(name), isProvisional: false });
+      const after = ids();
+      expect(after).toHaveLength(2);
+      expect(after.some((id) => before.includes(id))).toBe(false);
+      await second.attachments.detach(name);
+      await second.attachments.detach(name);
+      expect([linked(), filtered()]).toEqual([
+        [[], []],
+        [null, null],
+      ]);
+    });
+    it('detaches from an interface that is gone', async () => {
+      const datapath = await kernel.open({ attachBy });
+      kernel.addPair(name);
+      await attachFinally(datapath);
+      kernel.removePair(name);
+      await datapath.attachments.detach(name);
+      kernel.addPair(name);
+      await attachFinally(datapath);
+      expect(ids().every((id) => id !== null)).toBe(true);
+    });
+  });
+  it('begins with filters, and moves to tcx step by step without a moment that has neither', async () => {
     kernel.addPair(name);
-    datapath.attachments.attach(name);
+    const { attachments } = await kernel.open({ attachBy: 'tcx' });
+    const hooks = directions.map((direction) => ({ ifindex: interfaceIndex(name)!, direction }));
+    const stages = () => hooks.map((hook) => [tcxPrograms(hook).length, filterProgram(hook, place) === null ? 0 : 1]);
+    expect(await attachments.attach(name)).toEqual({ ifindex: interfaceIndex(name), isProvisional: true });
+    const seen = [stages()];
+    while (!(await attachments.moveToTcx(name))) seen.push(stages());
+    seen.push(stages());
+    // Links and filters at ingress and egress.
+    expect(seen).toEqual([
+      [
+        [0, 1],
+        [0, 1],
+      ],
+      [
+        [1, 1],
+        [0, 1],
+      ],
+      [
+        [1, 1],
+        [1, 1],
+      ],
+      [
+        [1, 0],
+        [1, 0],
+      ],
+    ]);
+    expect(await attachments.attach(name)).toMatchObject({ isProvisional: false });
+  });
+  it('goes on with moves that were interrupted, wherever they stood', async () => {
+    const names = [0, 1, 2].map((steps) => kernel.addPair(`${name}${steps}`));
+    const first = await kernel.open({ attachBy: 'tcx' });
+    for (const [steps, each] of names.entries()) {
+      await first.attachments.attach(each);
+      for (let step = 0; step < steps; step += 1) await first.attachments.moveToTcx(each);
+    }
+    const { attachments } = await kernel.reopen(first, { attachBy: 'tcx' });
+    for (const each of names) {
+      expect(await attachments.attach(each)).toMatchObject({ isProvisional: true });
+      while (!(await attachments.moveToTcx(each)));
+      for (const direction of directions) expect(tcxPrograms({ ifindex: interfaceIndex(each)!, direction })).toHaveLength(1);
+      expect(await attachments.attach(each)).toMatchObject({ isProvisional: false });
+    }
+  });
+  it('has nothing to move where the interface has gone', async () => {
+    kernel.addPair(name);
+    const { attachments } = await kernel.open({ attachBy: 'tcx' });
+    await attachments.attach(name);
     kernel.removePair(name);
-    datapath.attachments.detach(name);
-    kernel.addPair(name);
-    datapath.attachments.attach(name);
+    expect(await attachments.moveToTcx(name)).toBe(true);
   });
   it('refuses an interface that is not there by its name', async () => {
     const datapath = await kernel.open();
-    expect(() => datapath.attachments.attach('nowhere')).toThrow(/no interface nowhere/);
+    await expect(datapath.attachments.attach('nowhere')).rejects.toThrow(/no interface nowhere/);
   });
 });
 

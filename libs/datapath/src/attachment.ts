@@ -1,4 +1,16 @@
-import { attachFilter, attachTcx, type BpfProgram, detachFilter, detachTcx, interfaceIndex, type TcFilterPlace } from '@myelin/bpf-native';
+import { existsSync } from 'node:fs';
+import {
+  attachFilter,
+  attachTcx,
+  type BpfProgram,
+  detachFilter,
+  detachTcx,
+  filterProgram,
+  interfaceIndex,
+  removeClsact,
+  replaceTcx,
+  type TcFilterPlace,
+} from '@myelin/bpf-native';
 import { DatapathError } from './error.ts';
 import { linkPin } from './pins.ts';
 
@@ -8,13 +20,25 @@ const hooks = [
   { program: 'to_pod', direction: 'egress' },
 ] as const;
 
-/** Our place among clsact filters, where the kernel has no tcx. */
+type Hook = (typeof hooks)[number];
+
+/** Our place among clsact filters. */
 const place: TcFilterPlace = { handle: 1, priority: 1 };
 
 /** The programs, loaded. */
-export type Programs = Readonly<Record<(typeof hooks)[number]['program'], BpfProgram>>;
+export type Programs = Readonly<Record<Hook['program'], BpfProgram>>;
 
-/** Attaches the programs to the node's side of endpoints' pairs: by tcx where the kernel has it, else by clsact filters. */
+/** How programs are attached to an interface. */
+export interface Attachment {
+  readonly ifindex: number;
+  /** There are filters although the kernel has tcx: `moveToTcx` some time. */
+  readonly isProvisional: boolean;
+}
+
+/**
+ * Attaches the programs to the node's side of endpoints' pairs: by tcx where the kernel has it (6.6), else by clsact filters. A tcx link costs less per packet, but a whole RCU grace period to make,
+ * with the kernel's network lock held: some 10 ms each, one after the other for the whole machine. So a new endpoint begins with filters, which run the same programs, and moves to tcx later.
+ */
 export class Attachments {
   readonly #bpffs: string;
   readonly #programs: Programs;
@@ -26,23 +50,47 @@ export class Attachments {
     this.kind = kind;
   }
 
-  /** Returns the interface's index. Programs that are there already are replaced in place (design D9). Throws DatapathError `kernel` where there is no such interface. */
-  attach(interfaceName: string): number {
+  /**
+   * Quick, best done while the interface is down. Programs that are there already are replaced in place, link by link and filter by filter (design D9).
+   * Throws DatapathError `kernel` where there is no such interface.
+   */
+  async attach(interfaceName: string): Promise<Attachment> {
     const ifindex = interfaceIndex(interfaceName);
-    if (ifindex === null)
+    if (ifindex === null) {
       throw new DatapathError('kernel', interfaceName, `there is no interface ${interfaceName} in the node's network namespace`);
+    }
+    let hasFilter = false;
     for (const { program, direction } of hooks) {
       const hook = { ifindex, direction };
-      if (this.kind === 'tcx') attachTcx(this.#programs[program], hook, linkPin(this.#bpffs, interfaceName, program));
-      else attachFilter(this.#programs[program], hook, place);
+      const isLinked =
+        this.kind === 'tcx' && (await replaceTcx(this.#programs[program], hook, linkPin(this.#bpffs, interfaceName, program)));
+      if (!isLinked) await attachFilter(this.#programs[program], hook, place);
+      hasFilter ||= filterProgram(hook, place) !== null;
     }
-    return ifindex;
+    return { ifindex, isProvisional: hasFilter && this.kind === 'tcx' };
+  }
+
+  /**
+   * One step of a provisional attachment towards tcx, of one grace period at most; true when none is left, or the interface has gone. The link runs before the filter and its verdict is final, so a packet meets one of them, never both
+   * or none. Throws BpfError: what was attached stays so.
+   */
+  async moveToTcx(interfaceName: string): Promise<boolean> {
+    const ifindex = interfaceIndex(interfaceName);
+    if (ifindex === null) return true;
+    const next = hooks.find(({ program }) => !existsSync(linkPin(this.#bpffs, interfaceName, program)));
+    if (next === undefined) {
+      await removeClsact(ifindex);
+      return true;
+    }
+    const { program, direction } = next;
+    await attachTcx(this.#programs[program], { ifindex, direction }, linkPin(this.#bpffs, interfaceName, program));
+    return false;
   }
 
   /** Missing, interface or programs, is success. */
-  detach(interfaceName: string): void {
-    for (const { program } of hooks) detachTcx(linkPin(this.#bpffs, interfaceName, program));
-    const ifindex = this.kind === 'clsact' ? interfaceIndex(interfaceName) : null;
-    if (ifindex !== null) for (const { direction } of hooks) detachFilter({ ifindex, direction }, place);
+  async detach(interfaceName: string): Promise<void> {
+    for (const { program } of hooks) await detachTcx(linkPin(this.#bpffs, interfaceName, program));
+    const ifindex = interfaceIndex(interfaceName);
+    if (ifindex !== null) for (const { direction } of hooks) await detachFilter({ ifindex, direction }, place);
   }
 }

@@ -1,6 +1,6 @@
 export { AddressTable, type Peer } from './addresses.ts';
 export { AppliedIdentities } from './applied-identities.ts';
-export { Attachments } from './attachment.ts';
+export { type Attachment, Attachments } from './attachment.ts';
 export { Clock } from './clock.ts';
 export type { Counters, PacketCount } from './counters.ts';
 export { Datapath, type DatapathOptions } from './datapath.ts';

@@ -5,6 +5,7 @@ import { makePair, openPair, removePair } from '../adapters/links.ts';
 import type { EndpointRecord } from '../domain/endpoint.ts';
 import { hardwareAddresses, hostInterfaceName } from '../domain/host-interface.ts';
 import type { Link } from '../domain/link-commands.ts';
+import type { TcxMoves } from './tcx-moves.ts';
 
 /** What all pairs of a node have in common. */
 export interface LinkDefaults {
@@ -20,10 +21,12 @@ export function addressesOf({ addresses }: Pick<EndpointRecord, 'addresses'>): r
 /** What endpoints are in this node's kernel: their pairs, programs and entries. Each operation may be done twice. */
 export class EndpointKernel {
   readonly #datapath: Datapath;
+  readonly #moves: TcxMoves;
   readonly #defaults: LinkDefaults;
 
-  constructor(datapath: Datapath, defaults: LinkDefaults) {
+  constructor(datapath: Datapath, moves: TcxMoves, defaults: LinkDefaults) {
     this.#datapath = datapath;
+    this.#moves = moves;
     this.#defaults = defaults;
   }
 
@@ -33,16 +36,18 @@ export class EndpointKernel {
   }
 
   /** Makes the pair; it goes up only when programs are attached and know the endpoint, which isn't ready yet: its packets drop (design D6). */
-  async link(record: EndpointRecord): Promise<void> {
-    const link = this.#linkOf(record);
-    await makePair(link);
-    this.#write(record, this.#datapath.attachments.attach(link.hostInterface), false);
-    await openPair(link);
+  link(record: EndpointRecord): Promise<void> {
+    return this.#moves.hold(async () => {
+      const link = this.#linkOf(record);
+      await makePair(link);
+      this.#write(record, await this.#attach(link.hostInterface), false);
+      await openPair(link);
+    });
   }
 
   /** Gives a pair that is there already this version's programs, in place. */
-  adopt({ spec }: EndpointRecord): void {
-    this.#datapath.attachments.attach(hostInterfaceName(spec.uid));
+  async adopt({ spec }: EndpointRecord): Promise<void> {
+    await this.#attach(hostInterfaceName(spec.uid));
   }
 
   /** Puts `inForce` in force: entry and addresses change in one turn of the clock. Its policy must be in the maps. */
@@ -60,14 +65,22 @@ export class EndpointKernel {
     this.#clear(record);
     // Programs go with the interface: a pair without them would let everything pass.
     const name = hostInterfaceName(record.spec.uid);
+    await this.#moves.drop(name);
     await removePair(name);
-    this.#datapath.attachments.detach(name);
+    await this.#datapath.attachments.detach(name);
   }
 
   /** Takes an endpoint whose interface has gone out of the maps. */
-  forget(record: EndpointRecord): void {
+  async forget(record: EndpointRecord): Promise<void> {
     this.#clear(record);
-    this.#datapath.attachments.detach(hostInterfaceName(record.spec.uid));
+    await this.#datapath.attachments.detach(hostInterfaceName(record.spec.uid));
+  }
+
+  /** Returns the interface's index. */
+  async #attach(interfaceName: string): Promise<number> {
+    const { ifindex, isProvisional } = await this.#datapath.attachments.attach(interfaceName);
+    if (isProvisional) this.#moves.add(interfaceName);
+    return ifindex;
   }
 
   #clear(record: EndpointRecord): void {

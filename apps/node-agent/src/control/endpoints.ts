@@ -84,12 +84,12 @@ export class Endpoints {
   }
 
   /** Goes on with what an earlier process wrote down. Call once, with the policies in the maps. */
-  resume(): void {
+  async resume(): Promise<void> {
     const { kernel, slots, log } = this.#options;
     for (const record of this.records) {
       const linkExists = kernel.hasLink(record);
-      if (linkExists && record.linked) kernel.adopt(record);
-      if (!linkExists && record.linked) kernel.forget(record);
+      if (linkExists && record.linked) await kernel.adopt(record);
+      if (!linkExists && record.linked) await kernel.forget(record);
       slots.keep(record.slot);
       this.#take(record.spec.uid, resume(record, linkExists));
     }

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -135,6 +135,11 @@ export class LoneNode {
       this.#processes.find((child) => child.spawnargs.includes(join(root, 'apps', name, 'dist', 'main.mjs'))) ?? null,
       'SIGKILL',
     );
+  }
+
+  /** Names of the pinned tcx links, `<interface>-<program>`. */
+  get linkPins(): readonly string[] {
+    return readdirSync(join(this.#path('bpf'), 'n1', 'links'));
   }
 
   get agentPid(): number {

@@ -60,7 +60,8 @@ export class BenchNode {
       for (const { ipv4, ipv6, identity } of workload.others) setAddresses(datapath, [ipv4, ipv6], { identity, slot: 0, node: 0 });
       for (const { ipv4, ipv6, identity } of workload.remote) setAddresses(datapath, [ipv4, ipv6], { identity, slot: 0, node: 1 });
     });
-    const ifindex = datapath.attachments.attach(interfaces[0]!.name);
+    const { ifindex } = await datapath.attachments.attach(interfaces[0]!.name);
+    while (!(await datapath.attachments.moveToTcx(interfaces[0]!.name)));
     const program = BpfProgram.openId(tcxPrograms({ ifindex, direction: 'ingress' }).at(-1)!);
     return new BenchNode(datapath, pods, program);
   }
