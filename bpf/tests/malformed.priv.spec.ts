@@ -123,6 +123,33 @@ describe('IPv4 alone', () => {
     expect(outcome).toMatchObject({ ...delivered, events: [{ destinationPort: 5353 }] });
   });
 
+  it.each([
+    ['a loose source route', [131, 7, 4, 10, 1, 0, 6, 0]],
+    ['a strict source route', [137, 7, 4, 10, 1, 0, 6, 0]],
+    ['a source route behind other options', [1, 1, 148, 4, 0, 0, 131, 7, 4, 10, 1, 0, 6, 0, 0, 0]],
+    ['a source route that has been gone already', [131, 7, 8, 10, 1, 0, 6, 0]],
+    ['an option of no length', [7, 0, 0, 0]],
+    ['an option that reaches beyond the header', [7, 9, 4, 0]],
+  ])('drops %s', async (_, options) => {
+    expect(await node.fromPod(client, talk.with({ options: Buffer.from(options) }).udp())).toMatchObject(invalid);
+    const { back } = clientToServer(4);
+    expect(await node.toPod(client, back.with({ options: Buffer.from(options) }).udp(), 'native')).toMatchObject({
+      action: 'drop',
+      counter: 'ingress 134 REASON_INVALID_PACKET',
+    });
+  });
+
+  it.each([
+    ['a recorded route', [7, 7, 4, 0, 0, 0, 0, 0]],
+    ['a timestamp', [68, 8, 5, 0, 0, 0, 0, 0]],
+    ['a router alert', [148, 4, 0, 0]],
+    ['what looks like a source route behind the end of the options', [0, 131, 3, 4]],
+    ['forty bytes of nothing', new Array(40).fill(1)],
+  ])('lets %s through', async (_, options) => {
+    const outcome = await node.fromPod(client, talk.with({ options: Buffer.from(options) }).udp(40000, 5353));
+    expect(outcome).toMatchObject({ ...delivered, events: [{ destinationPort: 5353 }] });
+  });
+
   it('drops redirects', async () => {
     expect(await node.fromPod(client, talk.icmp(5, 1, Buffer.alloc(28)))).toMatchObject(invalid);
   });
@@ -146,6 +173,53 @@ describe('IPv6 alone', () => {
 
   it('drops routing headers, whose last destination policy would not see', async () => {
     expect(await node.fromPod(client, talk.packet(protocols.routing, extension(protocols.udp, datagram)))).toMatchObject(badExtension);
+  });
+
+  it.each([
+    ['type 0 (RFC 5095)', [0, 1]],
+    ['type 0 with no segment left', [0, 0]],
+    ['mobility, type 2', [2, 1]],
+    ['segment routing, type 4', [4, 1]],
+  ])('drops routing headers of %s', async (_, typeAndSegments) => {
+    const header = extension(protocols.udp, datagram, 24, Buffer.from(typeAndSegments));
+    expect(await node.fromPod(client, talk.packet(protocols.routing, header))).toMatchObject(badExtension);
+    const behind = extension(protocols.routing, header);
+    expect(await node.fromPod(client, talk.packet(protocols.destinationOptions, behind))).toMatchObject(badExtension);
+  });
+
+  it.each([
+    ['a router alert', [5, 2, 0, 0]],
+    ['single bytes of padding', [0, 0, 0, 0, 0, 0]],
+    ['an option that whoever does not know it may pass over', [0x1e, 4, 1, 2, 3, 4]],
+  ])('looks behind hop-by-hop headers with %s', async (_, options) => {
+    const outcome = await node.fromPod(
+      client,
+      talk.packet(protocols.hopByHop, extension(protocols.udp, datagram, 8, Buffer.from(options))),
+    );
+    expect(outcome).toMatchObject({ ...delivered, events: [{ destinationPort: 5353 }] });
+  });
+
+  it.each([
+    ['a jumbo payload', protocols.hopByHop, 8, [0xc2, 4, 0, 1, 0, 0]],
+    ['another source, the home address', protocols.destinationOptions, 24, [1, 2, 0, 0, 0xc9, 16, ...new Array(16).fill(9)]],
+    ['an option to be discarded by whoever does not know it', protocols.hopByHop, 8, [0x41, 4, 0, 0, 0, 0]],
+    ['an option that reaches beyond its header', protocols.hopByHop, 8, [5, 5, 0, 0, 0, 0]],
+    ['more options than any sender has', protocols.destinationOptions, 48, new Array(46).fill(0)],
+  ])('drops %s', async (_, header, bytes, options) => {
+    const packet = talk.packet(header, extension(protocols.udp, datagram, bytes, Buffer.from(options)));
+    expect(await node.fromPod(client, packet)).toMatchObject(badExtension);
+  });
+
+  it('drops hop-by-hop headers that are not the first', async () => {
+    const payload = extension(protocols.hopByHop, extension(protocols.udp, datagram));
+    expect(await node.fromPod(client, talk.packet(protocols.destinationOptions, payload))).toMatchObject(badExtension);
+    expect(await node.fromPod(client, talk.packet(protocols.hopByHop, payload))).toMatchObject(badExtension);
+  });
+
+  it('consumes membership reports, whose router alert no router needs to see', async () => {
+    const report = Buffer.concat([Buffer.from([143, 0, 0, 0, 0, 0, 0, 0])]);
+    const packet = talk.packet(protocols.hopByHop, extension(protocols.icmpv6, report, 8, Buffer.from([5, 2, 0, 0])));
+    expect(await node.fromPod(client, packet)).toMatchObject({ action: 'drop', counter: 'egress CONSUMED' });
   });
 
   it('drops authentication headers', async () => {

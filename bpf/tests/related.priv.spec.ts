@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { client, clientToServer, host, origins, outside, populate, server } from './kernel/cast.ts';
 import { TestNode } from './kernel/test-node.ts';
 import { ethernetLength } from './packets/frame.ts';
+import { protocols } from './packets/ip.ts';
 import { families, Talk } from './packets/talk.ts';
 
 let node: TestNode;
@@ -107,6 +108,33 @@ describe.each(families)('ICMP errors over IPv%i', (family) => {
     closeAllBut('client to everybody');
     await node.fromPod(client, away.udp());
     expect(await node.toPod(client, new Talk(family, router, client).unreachable(away.udp()), 'native')).toMatchObject(passed);
+  });
+
+  it.each<[string, type: number, code: number]>([
+    ['is too big for the next link', ...(family === 4 ? ([3, 4] as const) : ([2, 0] as const))],
+    ['ran out of hops', family === 4 ? 11 : 3, 0],
+    ['has a header that nobody understands', ...(family === 4 ? ([12, 0] as const) : ([4, 1] as const))],
+  ])('of a router that a packet %s reach who sent it, of TCP, UDP and echoes alike', async (_, type, code) => {
+    closeAllBut('client to everybody');
+    const error = (about: Buffer) => new Talk(family, router, client).icmp(type, code, about.subarray(ethernetLength), 0);
+    for (const packet of [away.syn(), away.udp(), away.echo()]) {
+      expect(await node.toPod(client, error(packet), 'native')).toMatchObject({ action: 'drop' });
+      await node.fromPod(client, packet);
+      expect(await node.toPod(client, error(packet), 'native')).toMatchObject(passed);
+    }
+  });
+
+  it('of a router that a reply is too big reach the pod that sent it', async () => {
+    const entries = [{ direction: 'ingress', peer: 'any', protocol: protocols.udp, origin: 1 }] as const;
+    node.tables.policies.set(client.subject, { ingressDefault: 8, egressDefault: 9, entries });
+    const inward = new Talk(family, outside, client);
+    const reply = inward.back.udp(80, 40000);
+    const [type, code] = family === 4 ? ([3, 4] as const) : ([2, 0] as const);
+    const error = new Talk(family, router, client).icmp(type, code, reply.subarray(ethernetLength));
+    expect(await node.toPod(client, error, 'native')).toMatchObject({ counter: 'ingress 133 REASON_POLICY_DENIED' });
+    await node.toPod(client, inward.udp(), 'native');
+    await node.fromPod(client, reply);
+    expect(await node.toPod(client, error, 'native')).toMatchObject(passed);
   });
 
   it('of the node itself about what it could not pass on reach the pod', async () => {

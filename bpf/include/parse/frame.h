@@ -23,7 +23,7 @@ static __always_inline bool pull_headers(struct __sk_buff *skb)
 	return readable < wanted && bpf_skb_pull_data(skb, wanted) == 0;
 }
 
-static __always_inline int parse_readable(const struct __sk_buff *skb, struct packet *packet, __u8 family)
+static __always_inline int parse_readable(struct __sk_buff *skb, struct packet *packet, __u8 family)
 {
 	return family == 4 ? parse_ipv4(skb, packet) : parse_ipv6(skb, packet);
 }

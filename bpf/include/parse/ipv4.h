@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* IPv4 header: addresses, protocol, where the transport header lies. Options are skipped, never looked at: source routing is off in every Linux stack that meets the packet. */
+/* IPv4 header: addresses, protocol, where the transport header lies. Options are skipped, but for some that are refused (options.h). */
 #pragma once
 
 #include <linux/bpf.h>
@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "../types/reason.h"
+#include "options.h"
 #include "packet.h"
 #include "transport.h"
 
@@ -23,12 +24,13 @@ static __always_inline void address_from_ipv4(union address *address, __be32 ipv
 }
 
 /* Fills the packet; REASON_NONE, or why it can't be carried. */
-static __always_inline int parse_ipv4(const struct __sk_buff *skb, struct packet *packet)
+static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *packet)
 {
 	const void *end = (const void *)(long)skb->data_end;
 	const struct iphdr *ip = (const void *)(long)skb->data + ETH_HLEN;
 	__u32 available = skb->len - ETH_HLEN;
 	__u32 header, total;
+	int reason;
 
 	packet->family = 4;
 	if ((const void *)(ip + 1) > end)
@@ -48,5 +50,10 @@ static __always_inline int parse_ipv4(const struct __sk_buff *skb, struct packet
 		return REASON_TRUNCATED_HEADER;
 	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT))
 		return REASON_FRAGMENT;
+	if (header > sizeof(*ip)) {
+		reason = check_options(skb, 4, ETH_HLEN + sizeof(*ip), ETH_HLEN + header);
+		if (reason != REASON_NONE)
+			return reason;
+	}
 	return parse_transport(packet, (const void *)ip + header, end, total - header);
 }

@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "../types/reason.h"
+#include "options.h"
 #include "packet.h"
 #include "transport.h"
 
@@ -20,15 +21,17 @@ enum {
 };
 
 /*
- * Walks hop-by-hop and destination options, sets the packet's protocol and transport offset. Routing headers are refused, because the destination that policy would judge isn't the last one;
- * authentication and other headers, because nothing here can look behind them.
+ * Walks hop-by-hop options, which come first if at all, and destination options; sets the packet's protocol and transport offset. Routing headers are refused (RFC 5095 and beyond), because the
+ * destination that policy would judge isn't the last one; authentication and other headers, because nothing here can look behind them.
  */
-static __noinline int skip_extensions(const struct __sk_buff *skb, struct packet *packet)
+static __noinline int skip_extensions(struct __sk_buff *skb, struct packet *packet)
 {
 	const void *data = (const void *)(long)skb->data;
 	const void *end = (const void *)(long)skb->data_end;
 	__u32 offset = ETH_HLEN + sizeof(struct ipv6hdr);
 	__u8 next = packet->protocol;
+	__u32 length;
+	int reason;
 
 	for (int i = 0; i < EXTENSION_HEADERS; i++) {
 		const struct ipv6_opt_hdr *extension = data + offset;
@@ -39,12 +42,20 @@ static __noinline int skip_extensions(const struct __sk_buff *skb, struct packet
 			return REASON_IPV6_EXTENSION;
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_DSTOPTS)
 			break;
+		if (next == IPPROTO_HOPOPTS && i > 0)
+			return REASON_IPV6_EXTENSION;
 		if ((const void *)(extension + 1) > end)
 			return REASON_TRUNCATED_HEADER;
+		length = (extension->hdrlen + 1) * 8;
+		if (offset - ETH_HLEN - sizeof(struct ipv6hdr) + length > EXTENSION_BYTES)
+			return REASON_IPV6_EXTENSION;
 		next = extension->nexthdr;
-		offset += (extension->hdrlen + 1) * 8;
+		reason = check_options(skb, 6, offset + sizeof(*extension), offset + length);
+		if (reason != REASON_NONE)
+			return reason;
+		offset += length;
 	}
-	if (next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || offset - ETH_HLEN - sizeof(struct ipv6hdr) > EXTENSION_BYTES)
+	if (next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS)
 		return REASON_IPV6_EXTENSION;
 	packet->protocol = next;
 	packet->transport_offset = offset;
@@ -57,7 +68,7 @@ static __always_inline int is_transport(__u8 next)
 }
 
 /* Fills the packet; REASON_NONE, or why it can't be carried. */
-static __always_inline int parse_ipv6(const struct __sk_buff *skb, struct packet *packet)
+static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *packet)
 {
 	const void *end = (const void *)(long)skb->data_end;
 	const struct ipv6hdr *ip = (const void *)(long)skb->data + ETH_HLEN;

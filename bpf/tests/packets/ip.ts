@@ -65,10 +65,13 @@ export function ipv6(ip: Ip, payload: Uint8Array): Buffer {
   return Buffer.concat([header, payload]);
 }
 
-/** An IPv6 extension header of `bytes` (a multiple of eight) in front of what it carries. */
-export function extension(next: number, payload: Uint8Array, bytes = 8): Buffer {
+/** An IPv6 extension header of `bytes` (a multiple of eight) in front of what it carries: these options, then padding. */
+export function extension(next: number, payload: Uint8Array, bytes = 8, options: Uint8Array = new Uint8Array(0)): Buffer {
   const header = Buffer.alloc(bytes);
   header[0] = next;
   header[1] = bytes / 8 - 1;
+  header.set(options, 2);
+  const padding = bytes - 2 - options.length;
+  if (padding > 1) header.set([1, padding - 2], 2 + options.length);
   return Buffer.concat([header, payload]);
 }
