@@ -1,4 +1,5 @@
 import { type Address, formatAddress, formatPrefix, type Prefix, parseAddress, parsePrefix } from '@myelin/address';
+import { resizableTables } from '@myelin/datapath';
 import { parseTarget } from '@myelin/rpc';
 import { type ConfigOf, configuration, field, type Reading, serviceFields } from '@myelin/service';
 
@@ -10,6 +11,15 @@ function addressItem(text: string): Reading<Address> {
 function prefixItem(text: string): Reading<Prefix> {
   const value = parsePrefix(text);
   return value === null ? { expected: 'IP prefixes, as 10.1.0.0/24' } : { value };
+}
+
+/** `table=entries`; a flow table's buckets are a power of two. */
+function tableSizeItem(text: string): Reading<readonly [table: string, entries: number]> {
+  const [table = '', digits = ''] = text.split('=');
+  const entries = /^\d{1,9}$/.test(digits) ? Number(digits) : 0;
+  if (!resizableTables.includes(table) || entries < 2) return { expected: `table=entries, of the tables ${resizableTables.join(' ')}` };
+  if (table.startsWith('flows') && Math.log2(entries) % 1 !== 0) return { expected: `a power of two for ${table}, which counts buckets` };
+  return { value: [table, entries] };
 }
 
 /** Where a service is: what libs/rpc takes as the target of a channel. */
@@ -47,6 +57,13 @@ export const nodeAgentConfiguration = configuration('node-agent', "Runs one node
     default: [],
     item: prefixItem,
     show: formatPrefix,
+  }),
+  tableSizes: field.list<readonly [table: string, entries: number]>({
+    help: "sizes of kernel tables, where they shall differ from the programs' own; tables that are there already keep theirs",
+    placeholder: '<table=entries>',
+    default: [],
+    item: tableSizeItem,
+    show: (size) => size.join('='),
   }),
   createTimeoutMs: field.integer({
     help: 'how long a caller waits for an endpoint to be enforced',

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { Datapath, DatapathError } from '@myelin/datapath';
+import { Datapath, DatapathError, type TableSizes } from '@myelin/datapath';
 import { type Component, Lifecycle, MyelinError, type ServiceContext } from '@myelin/service';
 import { enableForwarding } from './adapters/forwarding.ts';
 import { checkRequirements } from './adapters/requirements.ts';
@@ -31,11 +31,11 @@ export class NodeComponent implements Component {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { bpffs, stopDeadlineMs } = this.#config;
+    const { bpffs, tableSizes, stopDeadlineMs } = this.#config;
     const { log } = this.#context;
     const features = await checkRequirements(bpffs);
     enableForwarding(existsSync('/proc/sys/net/ipv6') ? new Set([4, 6]) : new Set([4]));
-    this.#datapath = await openDatapath(bpffs);
+    this.#datapath = await openDatapath(bpffs, Object.fromEntries(tableSizes));
     log.info({ adopted: this.#datapath.adopted, attachedBy: this.#datapath.attachments.kind }, 'datapath opened');
     const wired = wireNode(this.#config, this.#context, this.#datapath, features);
     this.#wired = wired;
@@ -52,9 +52,9 @@ export class NodeComponent implements Component {
   }
 }
 
-async function openDatapath(bpffs: string): Promise<Datapath> {
+async function openDatapath(bpffs: string, sizes: TableSizes): Promise<Datapath> {
   try {
-    return await Datapath.open({ bpffs });
+    return await Datapath.open({ bpffs, sizes });
   } catch (cause) {
     if (!(cause instanceof DatapathError)) throw cause;
     throw new MyelinError('failed_precondition', cause.message, { cause });

@@ -9,7 +9,7 @@ export { DatapathError, type DatapathErrorCode } from './error.ts';
 export { decodeEvent, EventReader } from './event-reader.ts';
 export { findObjects } from './find-objects.ts';
 export { kernelPolicy, kernelPrefixes, localPolicy } from './kernel-policy.ts';
-export type { TableSizes } from './load.ts';
+export { resizableTables, type TableSizes } from './load.ts';
 export { linkedInterfaces, removePins } from './pins.ts';
 export { type PolicyChanges, type PolicyEdit, PolicyTable } from './policies.ts';
 export type { PolicyHead, PolicyImage, PolicyImageEntry } from './policy-image.ts';

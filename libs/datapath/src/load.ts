@@ -10,6 +10,17 @@ import { makePinFolders, mapPin } from './pins.ts';
 /** Entries of maps, by name, where they shall differ from what the programs declare. For the flow tables: buckets, a power of two. */
 export type TableSizes = Readonly<Record<string, number>>;
 
+/** Tables that a node may have smaller or larger than the programs declare; the others' sizes are part of their layout. */
+export const resizableTables: readonly string[] = [
+  'addresses_v4',
+  'addresses_v6',
+  'prefixes_v4',
+  'prefixes_v6',
+  'policy_entries',
+  'flows_v4',
+  'flows_v6',
+];
+
 /** Maps and programs in the kernel, by name. */
 export interface LoadedDatapath {
   readonly maps: ReadonlyMap<string, BpfMap>;

@@ -1,6 +1,7 @@
 import { type Address, parseAddress } from '@myelin/address';
 import { interfaceIndex } from '@myelin/bpf-native';
 import type { Datapath, Peer } from '@myelin/datapath';
+import { reservedIdentities } from '@myelin/labels';
 import { makePair, openPair, removePair } from '../adapters/links.ts';
 import type { EndpointRecord } from '../domain/endpoint.ts';
 import { hardwareAddresses, hostInterfaceName } from '../domain/host-interface.ts';
@@ -35,12 +36,19 @@ export class EndpointKernel {
     return interfaceIndex(hostInterfaceName(spec.uid)) !== null;
   }
 
-  /** Makes the pair; it goes up only when programs are attached and know the endpoint, which isn't ready yet: its packets drop (design D6). */
+  /**
+   * Makes the pair; it goes up only when programs are attached and know the endpoint, which isn't ready yet: its packets drop (design D6). Room for its addresses is
+   * taken here, while it can still be refused: they are nobody's until it is in force (design D4).
+   */
   link(record: EndpointRecord): Promise<void> {
     return this.#moves.hold(async () => {
       const link = this.#linkOf(record);
       await makePair(link);
-      this.#write(record, await this.#attach(link.hostInterface), false);
+      const ifindex = await this.#attach(link.hostInterface);
+      this.#datapath.clock.turn(() => {
+        this.#write(record, ifindex, false);
+        this.#setPeers({ ...record, linked: true });
+      });
       await openPair(link);
     });
   }
@@ -56,7 +64,7 @@ export class EndpointKernel {
     if (ifindex === null) return;
     this.#datapath.clock.turn(() => {
       this.#write(record, ifindex, true);
-      for (const [address, peer] of this.peers(record)) this.#datapath.addresses.set(address, peer);
+      this.#setPeers(record);
     });
   }
 
@@ -91,10 +99,15 @@ export class EndpointKernel {
     });
   }
 
-  /** Entries of the address table that belong to an endpoint in force. */
-  peers({ inForce, slot, addresses }: EndpointRecord): readonly (readonly [Address, Peer])[] {
-    if (inForce === null) return [];
-    return addressesOf({ addresses }).map((address) => [address, { identity: inForce.identity, slot, node: 0 }]);
+  /** Entries of the address table that belong to an endpoint: with its identity once that is in force, unknown before. */
+  peers({ inForce, linked, slot, addresses }: EndpointRecord): readonly (readonly [Address, Peer])[] {
+    if (!linked) return [];
+    const identity = inForce?.identity ?? reservedIdentities.unknown;
+    return addressesOf({ addresses }).map((address) => [address, { identity, slot, node: 0 }]);
+  }
+
+  #setPeers(record: EndpointRecord): void {
+    for (const [address, peer] of this.peers(record)) this.#datapath.addresses.set(address, peer);
   }
 
   #write(record: EndpointRecord, ifindex: number, ready: boolean): void {

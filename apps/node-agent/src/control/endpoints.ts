@@ -140,7 +140,11 @@ export class Endpoints {
       const refusal = policies.refusal(assigned.identity);
       if (policies.isEnforceable(assigned.identity, assigned.revision))
         this.#dispatch(spec.uid, { kind: 'policy-applied', identity: assigned.identity });
-      else if (refusal !== null) this.#rejectWaiting(spec.uid, new MyelinError('resource_exhausted', refusal.message));
+      else if (refusal !== null) {
+        // It goes on waiting: with the next change there may be room.
+        this.#dispatch(spec.uid, { kind: 'policy-refused', message: refusal.message });
+        this.#rejectWaiting(spec.uid, new MyelinError('resource_exhausted', refusal.message));
+      }
     }
   }
 
@@ -256,7 +260,7 @@ export class Endpoints {
   }
 
   #carryOut(uid: string, record: EndpointRecord, effect: EndpointEffect): void {
-    const { kernel, policies, store } = this.#options;
+    const { policies, store } = this.#options;
     switch (effect) {
       case 'link':
         this.#inKernel(uid, () => this.#link(uid, record));
@@ -269,7 +273,7 @@ export class Endpoints {
         queueMicrotask(() => this.policiesApplied());
         break;
       case 'enforce':
-        kernel.enforce(record);
+        this.#enforce(uid, record);
         break;
       case 'settle':
         void this.#settle(uid, record.inForce!.identity);
@@ -292,6 +296,15 @@ export class Endpoints {
     if (store.get(uid)?.state === 'deleting') return;
     await kernel.link(record);
     this.#dispatch(uid, { kind: 'linked' });
+  }
+
+  /** What is refused is this endpoint's affair: others that the same state of policies opens go on. */
+  #enforce(uid: string, record: EndpointRecord): void {
+    try {
+      this.#options.kernel.enforce(record);
+    } catch (error) {
+      this.#fail(uid, error);
+    }
   }
 
   async #detach(uid: string, record: EndpointRecord): Promise<void> {

@@ -63,6 +63,8 @@ export class Policies implements PolicyNames {
   readonly #compiled = new Map<number, CompiledPolicy>();
   readonly #tables: PolicyWriter;
   #applied: AppliedState;
+  /** The newest state that the kernel has but for policies that found no room. */
+  #reached: Revision;
   #wantedIdentity: Revision = zeroRevision;
   #problems: readonly string[] = [];
   #queue: Promise<void> = Promise.resolve();
@@ -75,6 +77,7 @@ export class Policies implements PolicyNames {
     this.#tables = new PolicyWriter(options.kernel, options.log);
     this.#localizer = allocation === null ? new Localizer() : new Localizer(allocation);
     this.#applied = { policy: zeroRevision, identity: zeroRevision, subjects: [], ...state.read<AppliedState>(appliedFile) };
+    this.#reached = this.#applied.identity;
   }
 
   /** Brings the kernel to what was written down: after a restart nothing but what an interrupted change left undone. */
@@ -128,13 +131,16 @@ export class Policies implements PolicyNames {
     };
   }
 
-  /** Whether an endpoint of this identity, assigned at `revision`, may be opened: its policy is in the maps, at a state that accounts for the identity everywhere on the node. */
+  /**
+   * Whether an endpoint of this identity, assigned at `revision`, may be opened: its policy is in the maps, at a state that accounts for the identity wherever there was room for it. A
+   * subject whose new policy was refused goes by its old one (design C8) and holds up nobody else.
+   */
   isEnforceable(identity: number, revision: Revision): boolean {
     const { subjects } = this.#applied;
     if (!subjects.includes(identity) || this.#tables.refusal(identity) !== null || this.digest(identity) === null) return false;
     const { first, last } = identityRanges.cluster;
     const needsBit = identity >= first && identity <= last;
-    return includesRevision(this.#applied.identity, revision) && (!needsBit || this.#options.kernel.appliedIdentities.has(identity));
+    return includesRevision(this.#reached, revision) && (!needsBit || this.#options.kernel.appliedIdentities.has(identity));
   }
 
   /** Why the policy of an identity could not be written; null when nothing was refused. */
@@ -211,6 +217,7 @@ export class Policies implements PolicyNames {
     kernel.appliedIdentities.set(included);
     this.#problems = bookmark.problems;
     const { policyRevision = zeroRevision, identityRevision = zeroRevision } = bookmark;
+    this.#reached = identityRevision;
     const isWhole = this.#tables.refusals().length === 0;
     this.#applied = isWhole ? { policy: policyRevision, identity: identityRevision, subjects } : { ...this.#applied, subjects };
     state.write(appliedFile, this.#applied);

@@ -50,6 +50,7 @@ export type EndpointEvent =
   | { readonly kind: 'identified'; readonly assignment: Assignment }
   | { readonly kind: 'policy-applied'; readonly identity: number }
   | { readonly kind: 'settled'; readonly identity: number }
+  | { readonly kind: 'policy-refused'; readonly message: string }
   | { readonly kind: 'delete' }
   | { readonly kind: 'detached' }
   | { readonly kind: 'released' };
@@ -118,6 +119,8 @@ export function advance(record: EndpointRecord, event: EndpointEvent): Step {
       return isInForce(record) && record.inForce?.identity === event.identity
         ? { record: { ...record, settled: true }, effects: [] }
         : unchanged;
+    case 'policy-refused':
+      return record.message === event.message ? unchanged : { record: { ...record, message: event.message }, effects: [] };
     default:
       return unchanged;
   }

@@ -14,6 +14,8 @@ import type { TalkerAnswer, TalkerQuestion } from './talker.ts';
 const root = join(import.meta.dirname, '..', '..', '..', '..');
 const services = ['identity-allocator', 'ipam', 'policy-compiler'] as const;
 const ports = { 'identity-allocator': 7001, ipam: 7002, 'policy-compiler': 7003 } as const;
+/** Run in the node's namespace, where the agent serves its metrics. */
+const readMetrics = "fetch('http://127.0.0.1:9090/metrics').then((answer) => answer.text()).then((text) => process.stdout.write(text))";
 
 /** Addresses of the node, on a pair whose other end lies in the outside namespace. */
 export const addresses = { node: ['192.0.2.1', '2001:db8::1'], outside: ['192.0.2.9', '2001:db8::9'] } as const;
@@ -98,8 +100,8 @@ export class LoneNode {
     return clientOf(PolicyServiceService, this.#open('policy-compiler', this.#path('policy-compiler.sock')));
   }
 
-  /** Starts the bundle; resolves when it is ready. */
-  async startAgent(): Promise<void> {
+  /** Starts the bundle, with these options beside its own; resolves when it is ready. */
+  async startAgent(...options: readonly string[]): Promise<void> {
     const at = (service: (typeof services)[number]) => `127.0.0.1:${ports[service]}`;
     this.#agent = this.#run('node-agent', [
       ...[process.execPath, join(root, 'apps/node-agent/dist/main.mjs'), '--node', 'n1', '--node-uid', 'n1-uid'],
@@ -115,6 +117,7 @@ export class LoneNode {
         'nats://127.0.0.1:4222',
       ],
       ...['--bpffs', join(this.#path('bpf'), 'n1'), '--state-dir', this.stateFolder],
+      ...options,
     ]);
     await this.ready();
   }
@@ -140,6 +143,13 @@ export class LoneNode {
   /** Names of the pinned tcx links, `<interface>-<program>`. */
   get linkPins(): readonly string[] {
     return readdirSync(join(this.#path('bpf'), 'n1', 'links'));
+  }
+
+  /** Sum of a metric's samples whose labels hold all of these texts. */
+  metric(name: string, ...labels: readonly string[]): number {
+    const lines = this.exec(process.execPath, '-e', readMetrics).split('\n');
+    const samples = lines.filter((line) => line.startsWith(`myelin_${name}`) && labels.every((label) => line.includes(label)));
+    return samples.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
   }
 
   get agentPid(): number {
