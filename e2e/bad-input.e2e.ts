@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectProbes } from './support/expect-probes.ts';
 import { leftovers } from './support/leftovers.ts';
@@ -153,6 +153,18 @@ describe('up', () => {
     expect(result.status).toBe(1);
     expect(result.stderr).toMatch(/no program "redis-server": apt-get install redis-server/);
     expect(existsSync(fresh.config.labDir)).toBe(false);
+  });
+  it.each([
+    ['is not root', ['--reuid=65534', '--regid=65534', '--clear-groups'], /not root: .*; run the command with sudo/],
+    ['is root in name only', ['--bounding-set=-sys_admin', '--inh-caps=-sys_admin'], /root without CAP_SYS_ADMIN: /],
+  ])('says what it needs when it %s, and leaves nothing', async (_, drop, message) => {
+    await using fresh = new TestLab();
+    // Whoever it is may write there.
+    chmodSync(fresh.folder, 0o777);
+    const result = await fresh.runBehind(['setpriv', ...drop], 'up', fresh.file([namespace('red')]));
+    expect(result.status).toBe(1);
+    expect(result.stderr).toMatch(message);
+    expect(leftovers(fresh.config)).toEqual([]);
   });
   it('says that a directory is too long for its sockets', async () => {
     await using fresh = new TestLab();

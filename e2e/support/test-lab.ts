@@ -64,16 +64,21 @@ export class TestLab implements AsyncDisposable {
     environment: Readonly<Record<string, string>>,
     ...words: readonly string[]
   ): { readonly result: Promise<CommandResult>; kill(): void } {
-    return this.#start(program, environment, words);
+    return this.#start([process.execPath, program, ...words], environment);
+  }
+
+  /** Runs a command of the lab behind another one, which changes who it is run as. */
+  runBehind(before: readonly string[], ...words: readonly string[]): Promise<CommandResult> {
+    return this.#start([...before, process.execPath, program, ...words]).result;
   }
 
   /** Runs `myelin` against this lab to its end. */
   myelin(...words: readonly string[]): Promise<CommandResult> {
-    return this.#start(commandLine, {}, words).result;
+    return this.#start([process.execPath, commandLine, ...words]).result;
   }
 
-  #start(script: string, environment: Readonly<Record<string, string>>, words: readonly string[]) {
-    const child = spawn(process.execPath, [script, ...words], {
+  #start([command, ...words]: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    const child = spawn(command!, words, {
       env: { ...process.env, LAB_DIR: this.config.labDir, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -13,10 +13,21 @@ const programs: Readonly<Record<string, string>> = {
   unshare: 'util-linux',
 };
 
+/** Capabilities (linux/capability.h) that root has but where somebody took them away: an unprivileged container, a user namespace. */
+const capabilities = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21 } as const;
+
+function missingPrivilege(): readonly string[] {
+  if (process.getuid?.() !== 0) return ['not root: namespaces, mounts and BPF programs need it; run the command with sudo'];
+  const effective = BigInt(`0x${/^CapEff:\t([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]}`);
+  const missing = Object.entries(capabilities).filter(([, bit]) => ((effective >> BigInt(bit)) & 1n) === 0n);
+  return missing.map(
+    ([name]) => `root without ${name}: namespaces, mounts and BPF programs need it; run the command outside of an unprivileged container`,
+  );
+}
+
 /** Everything that this machine lacks for a lab, a line each with how to mend it. Changes nothing. `built`: files that the build makes. */
 export function missingRequirements(built: readonly string[], path: string): readonly string[] {
-  const missing: string[] = [];
-  if (process.getuid?.() !== 0) missing.push('not root: namespaces, mounts and BPF programs need it; run the command with sudo');
+  const missing = [...missingPrivilege()];
   for (const [program, name] of Object.entries(programs)) {
     if (!path.split(delimiter).some((folder) => isExecutable(join(folder, program))))
       missing.push(`no program "${program}": apt-get install ${name}`);
