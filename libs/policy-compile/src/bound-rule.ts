@@ -10,7 +10,7 @@ import {
 } from '@myelin/policy-model';
 import type { IdentityIndex, Selection } from '@myelin/policy-resolve';
 import type { BoundSpec } from './bound-policy.ts';
-import { canonicalEntries, type EntryList } from './entry-list.ts';
+import { canonicalList, type EntryList, withEntriesAbout } from './entry-list.ts';
 import { peerOf, targetsOf } from './peers.ts';
 
 /** A port match without names. */
@@ -25,7 +25,7 @@ const isNamed = (match: PortMatch): match is NamedMatch => 'portName' in match;
 
 const everything: readonly PlainMatch[] = [{ protocol: null, ports: null }];
 
-/** A rule whose selectors are in use in an index. Its entries are made when asked for and kept until something that it reads changes. */
+/** A rule whose selectors are in use in an index. Its entries are made when asked for and kept; an identity that comes or goes changes those about it. */
 export class BoundRule {
   readonly spec: BoundSpec;
   readonly direction: 'ingress' | 'egress';
@@ -58,14 +58,14 @@ export class BoundRule {
   /** Entries for one subject, in canonical order. */
   entriesFor(subject: number): EntryList {
     // At ingress a name is the subject's: nothing to keep for others.
-    if (this.direction === 'ingress' && this.#named.length > 0) return this.#ingressEntries(subject);
-    this.#kept ??= this.direction === 'ingress' ? this.#ingressEntries(subject) : this.#egressEntries();
+    if (this.direction === 'ingress' && this.#named.length > 0) return this.#entries([...this.#plain, ...this.#namedBy(subject)]);
+    this.#kept ??= this.#entries(this.#plain);
     return this.#kept;
   }
 
-  /** To be called when a selection's members or the bearers of a watched name have changed. */
-  forget(): void {
-    this.#kept = null;
+  /** To be called when an identity has come or gone that one of its selections or a watched name is about. */
+  identityChanged(identity: number): void {
+    if (this.#kept !== null) this.#kept = withEntriesAbout(identity, this.#entriesAbout(identity, this.#plain), this.#kept);
   }
 
   /** Gives its selectors back. */
@@ -73,34 +73,27 @@ export class BoundRule {
     for (const selection of this.selections) this.#index.release(selection);
   }
 
-  /** Identities that its selectors select, in order: sorting what is nearly sorted costs little. */
-  #selected(): number[] {
+  /** `matches`: what it says of every peer. */
+  #entries(matches: readonly PlainMatch[]): EntryList {
+    const entries = this.#fixed.flatMap((peer) => matches.map((match) => this.#entry(peer, match)));
+    for (const identity of this.#identities()) entries.push(...this.#entriesAbout(identity, matches));
+    return canonicalList(entries);
+  }
+
+  /** Identities that it may say something about, in order: sorting what is nearly sorted costs little. */
+  #identities(): number[] {
     const all = new Set<number>();
     for (const { members } of this.selections) for (const identity of members) all.add(identity);
+    for (const name of this.watchedNames) for (const identity of this.#index.identitiesNaming(name)) all.add(identity);
     return [...all].sort((a, b) => a - b);
   }
 
-  #ingressEntries(subject: number): EntryList {
-    const peers = [...this.#fixed, ...this.#selected().map(peerOf)];
-    const matches = [...this.#plain, ...this.#namedBy(subject)];
-    return canonicalEntries(peers.flatMap((peer) => matches.map((match) => this.#entry(peer, match))));
-  }
-
-  #egressEntries(): EntryList {
-    const entries: CompiledEntry[] = [];
-    const selected = this.#selected();
-    for (const peer of this.#fixed) for (const match of this.#plain) entries.push(this.#entry(peer, match));
-    for (const identity of selected) {
-      const peer = peerOf(identity);
-      for (const match of this.#plain) entries.push(this.#entry(peer, match));
-    }
-    if (this.#named.length > 0) {
-      const bearers = this.watchedNames.flatMap((name) => [...this.#index.identitiesNaming(name)]);
-      for (const identity of new Set([...selected, ...bearers])) {
-        for (const match of this.#namedBy(identity)) entries.push(this.#entry(peerOf(identity), match));
-      }
-    }
-    return canonicalEntries(entries);
+  /** At egress a name is the peer's; with everyone among the peers it is about all who bear it, selected or not. */
+  #entriesAbout(identity: number, matches: readonly PlainMatch[]): CompiledEntry[] {
+    const isSelected = this.selections.some(({ members }) => members.has(identity));
+    const isNamed = this.direction === 'egress' && (isSelected || this.watchedNames.length > 0);
+    const said = [...(isSelected ? matches : []), ...(isNamed ? this.#namedBy(identity) : [])];
+    return said.map((match) => this.#entry(peerOf(identity), match));
   }
 
   /** The rule's named ports as the numbers that an identity gives them. */

@@ -1,4 +1,4 @@
-import type { CompiledPolicy, Policy } from '@myelin/policy-model';
+import { type CompiledPolicy, digestOf, type Policy } from '@myelin/policy-model';
 import { identityNumbers, podLabels, policy, world } from '@myelin/policy-model/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -31,6 +31,8 @@ describe('the compiler', () => {
           else policies.delete(`${one.reference.namespace}-${one.reference.name}`);
           const fresh = compilePolicies(new Map([...identities].reverse()), [...policies.values()].reverse());
           expect(compiler.identities().map((number) => compiler.compiled(number))).toEqual(fresh);
+          // Added up along the walk, and over the whole: the same digest.
+          for (const { ingress, egress, digest } of fresh) expect(digest).toBe(digestOf(ingress, egress));
           const now = new Map(fresh.map((compiled) => [compiled.identity, compiled]));
           for (const number of new Set([...before.keys(), ...now.keys()])) {
             if (before.get(number)?.digest !== now.get(number)?.digest) expect(changed).toContain(number);
@@ -55,6 +57,22 @@ describe('the compiler', () => {
       fc.property(shuffled, ({ identities, policies, otherIdentities, otherPolicies }) => {
         const compiled = compilePolicies(new Map(otherIdentities), otherPolicies);
         expect(JSON.stringify(compiled)).toBe(JSON.stringify(compilePolicies(identities, policies)));
+      }),
+      { numRuns },
+    );
+  });
+
+  it('has equal digests for equal policies, and for no others', () => {
+    fc.assert(
+      fc.property(fc.array(world, { minLength: 2, maxLength: 4 }), (worlds) => {
+        const compiled = worlds.flatMap(({ identities, policies }) => compilePolicies(identities, policies));
+        const digests = new Map<string, string>();
+        for (const { digest, ingress, egress } of compiled) {
+          const bytes = JSON.stringify({ ingress, egress });
+          expect(digests.get(digest) ?? bytes).toBe(bytes);
+          digests.set(digest, bytes);
+        }
+        expect(digests.size).toBe(new Set(digests.values()).size);
       }),
       { numRuns },
     );

@@ -6,13 +6,14 @@ import {
   comparePolicies,
   type Direction,
   digestOf,
+  type EntrySum,
   type Policy,
   type PolicyReference,
 } from '@myelin/policy-model';
 import { type IdentityChange, IdentityIndex, type Selection, SetMap } from '@myelin/policy-resolve';
 import { type BoundSpec, bindPolicy } from './bound-policy.ts';
 import type { BoundRule } from './bound-rule.ts';
-import { type EntryList, mergeEntries } from './entry-list.ts';
+import { canonicalList, mergeLists } from './entry-list.ts';
 
 /** What can happen to the compiler's input. A policy replaces the one of the same kind, namespace and name. */
 export type CompilerEvent =
@@ -26,7 +27,7 @@ export type PolicyName = Pick<PolicyReference, 'kind' | 'namespace' | 'name'>;
 
 const nameKey = ({ kind, namespace, name }: PolicyName) => `${kind}/${namespace}/${name}`;
 
-const hostEntries: EntryList = [
+const hostEntries = canonicalList([
   {
     peer: { kind: 'identity', identity: reservedIdentities.host },
     protocol: null,
@@ -34,7 +35,7 @@ const hostEntries: EntryList = [
     verdict: 'allow',
     origins: [allowLocalhost],
   },
-];
+]);
 
 /**
  * Compiles all policies for every allocated identity, incrementally: an event costs what it touches, and a compiled policy is made when it
@@ -53,11 +54,11 @@ export class PolicyCompiler {
     const changed = new Set<number>();
     switch (event.kind) {
       case 'identity-put':
-        this.#touch(this.#index.put(event.identity, event.labels), changed);
+        this.#touch(event.identity, this.#index.put(event.identity, event.labels), changed);
         changed.add(event.identity);
         break;
       case 'identity-delete':
-        this.#touch(this.#index.delete(event.identity), changed);
+        this.#touch(event.identity, this.#index.delete(event.identity), changed);
         changed.add(event.identity);
         break;
       case 'policy-put':
@@ -80,7 +81,9 @@ export class PolicyCompiler {
     const specs = [...this.#index.selectionsOf(identity)].flatMap((selection) => [...(this.#specsOfSubjects.get(selection) ?? [])]);
     const ingress = compileDirection('ingress', identity, specs);
     const egress = compileDirection('egress', identity, specs);
-    const policy = { identity, ingress, egress, digest: digestOf(ingress, egress) };
+    const sums = { ingress: ingress.sum, egress: egress.sum };
+    const digest = digestOf(ingress.compiled, egress.compiled, sums);
+    const policy = { identity, ingress: ingress.compiled, egress: egress.compiled, digest };
     this.#compiled.set(identity, policy);
     return policy;
   }
@@ -125,14 +128,15 @@ export class PolicyCompiler {
   }
 
   /** Finds whose policy names an identity that came or went. */
-  #touch({ selections, portNames }: IdentityChange, changed: Set<number>): void {
+  #touch(identity: number, { selections, portNames }: IdentityChange, changed: Set<number>): void {
+    const rules = new Set<BoundRule>();
+    for (const selection of selections) for (const rule of this.#rulesOfPeers.get(selection) ?? []) rules.add(rule);
+    for (const name of portNames) for (const rule of this.#rulesOfPortNames.get(name) ?? []) rules.add(rule);
     const subjects = new Set<Selection>();
-    const touch = (rule: BoundRule) => {
-      rule.forget();
+    for (const rule of rules) {
+      rule.identityChanged(identity);
       subjects.add(rule.spec.subjects);
-    };
-    for (const selection of selections) this.#rulesOfPeers.get(selection)?.forEach(touch);
-    for (const name of portNames) this.#rulesOfPortNames.get(name)?.forEach(touch);
+    }
     for (const selection of subjects) this.#addSubjects(selection, changed);
   }
 
@@ -142,12 +146,17 @@ export class PolicyCompiler {
   }
 }
 
-function compileDirection(direction: Direction, subject: number, specs: readonly BoundSpec[]): CompiledDirection {
+/** What a direction comes to, and the sum of its entries. */
+function compileDirection(
+  direction: Direction,
+  subject: number,
+  specs: readonly BoundSpec[],
+): { readonly compiled: CompiledDirection; readonly sum: EntrySum } {
   const isolating = specs.filter(({ isolates }) => isolates[direction]).map(({ policy }) => policy);
   const isolatedBy = [...new Set(isolating)].sort(comparePolicies);
   const isolated = isolatedBy.length > 0;
   const lists = specs.flatMap(({ rules }) => rules.filter((rule) => rule.direction === direction).map((rule) => rule.entriesFor(subject)));
   // Only an isolated subject needs the exception for its own node: to all others everything is allowed already.
-  const entries = mergeEntries(direction === 'ingress' && isolated ? [hostEntries, ...lists] : lists);
-  return { isolated, isolatedBy, entries };
+  const { entries, sum } = mergeLists(direction === 'ingress' && isolated ? [hostEntries, ...lists] : lists);
+  return { compiled: { isolated, isolatedBy, entries }, sum };
 }

@@ -1,7 +1,22 @@
-import { type CompiledEntry, compareEntries, compareOrigins, type RuleOrigin } from '@myelin/policy-model';
+import {
+  addEntries,
+  addSums,
+  type CompiledEntry,
+  compareEntries,
+  compareOrigins,
+  type EntrySum,
+  emptySum,
+  type RuleOrigin,
+  sumOf,
+} from '@myelin/policy-model';
 
-/** Entries in canonical order, each match and verdict once. */
-export type EntryList = readonly CompiledEntry[];
+/** Entries in canonical order, each match and verdict once, and their sum for the digest. Lists are never changed: others share them. */
+export interface EntryList {
+  readonly entries: readonly CompiledEntry[];
+  readonly sum: EntrySum;
+}
+
+export const emptyList: EntryList = Object.freeze({ entries: [], sum: emptySum() });
 
 /** Sorted, without duplicates. */
 export function canonicalOrigins(origins: readonly RuleOrigin[]): readonly RuleOrigin[] {
@@ -14,7 +29,11 @@ function united(a: CompiledEntry, b: CompiledEntry): CompiledEntry {
   return { ...a, origins: canonicalOrigins([...a.origins, ...b.origins]) };
 }
 
-function mergeTwo(a: EntryList, b: EntryList): EntryList {
+function mergeEntries(a: readonly CompiledEntry[], b: readonly CompiledEntry[]): readonly CompiledEntry[] {
+  if (a.length === 0 || b.length === 0) return a.length === 0 ? b : a;
+  // Lists that don't overlap are the rule (the built-in one names the node alone): a copy then, without a comparison for each.
+  if (compareEntries(a.at(-1)!, b[0]!) < 0) return a.concat(b);
+  if (compareEntries(b.at(-1)!, a[0]!) < 0) return b.concat(a);
   const merged: CompiledEntry[] = [];
   let [i, j] = [0, 0];
   while (i < a.length && j < b.length) {
@@ -29,16 +48,21 @@ function mergeTwo(a: EntryList, b: EntryList): EntryList {
   return merged;
 }
 
-/** One canonical list of several, in n log k comparisons. */
-export function mergeEntries(lists: readonly EntryList[]): EntryList {
-  if (lists.length === 0) return [];
-  if (lists.length === 1) return lists[0]!;
+/** One canonical list of several of different rules, in n log k comparisons. Different rules have different origins, so their sums are added as they are. */
+export function mergeLists(lists: readonly EntryList[]): EntryList {
+  if (lists.length <= 1) return lists[0] ?? emptyList;
   const half = lists.length >> 1;
-  return mergeTwo(mergeEntries(lists.slice(0, half)), mergeEntries(lists.slice(half)));
+  const [a, b] = [mergeLists(lists.slice(0, half)), mergeLists(lists.slice(half))];
+  return { entries: mergeEntries(a.entries, b.entries), sum: addSums(a.sum, b.sum) };
 }
 
 /** Any entries as a canonical list. */
-export function canonicalEntries(entries: Iterable<CompiledEntry>): EntryList {
+export function canonicalList(entries: Iterable<CompiledEntry>): EntryList {
+  const canonical = canonicalEntries(entries);
+  return { entries: canonical, sum: sumOf(canonical) };
+}
+
+function canonicalEntries(entries: Iterable<CompiledEntry>): readonly CompiledEntry[] {
   const sorted = [...entries].sort(compareEntries);
   const list: CompiledEntry[] = [];
   for (const entry of sorted) {
@@ -47,4 +71,27 @@ export function canonicalEntries(entries: Iterable<CompiledEntry>): EntryList {
     else list.push(entry);
   }
   return list;
+}
+
+/** Index of the first entry that isn't before those about an identity: `any` is, and the identities below it (compareEntries). */
+function positionOf(identity: number, entries: readonly CompiledEntry[]): number {
+  let [from, to] = [0, entries.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    const { peer } = entries[middle]!;
+    if (peer.kind === 'any' || (peer.kind === 'identity' && peer.identity < identity)) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+/** The list with other entries about one identity: costs these, whatever else there is. */
+export function withEntriesAbout(identity: number, entries: Iterable<CompiledEntry>, list: EntryList): EntryList {
+  const [from, to] = [positionOf(identity, list.entries), positionOf(identity + 1, list.entries)];
+  const [gone, come] = [list.entries.slice(from, to), canonicalEntries(entries)];
+  if (gone.length === 0 && come.length === 0) return list;
+  const sum = list.sum.slice();
+  addEntries(sum, gone, -1);
+  addEntries(sum, come);
+  return { entries: list.entries.toSpliced(from, to - from, ...come), sum };
 }

@@ -12,7 +12,7 @@ export {
   protocols,
   type RuleOrigin,
 } from './compiled.ts';
-export { canonicalJson, digestOf } from './digest.ts';
+export { addEntries, addSums, digestOf, type EntrySum, emptySum, pairTexts, sumOf } from './digest.ts';
 export { compareEntries, compareOrigins, comparePolicies, formatOrigin, formatPolicy } from './order.ts';
 export {
   type Entity,
