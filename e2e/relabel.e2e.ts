@@ -11,6 +11,7 @@ import { sleep, type Talk, TestLab } from './support/test-lab.ts';
  * drop counters say so. What only one of them allows is denied from the moment on that the change has returned.
  */
 const rounds = process.env.MYELIN_NIGHTLY === '1' ? 20 : 3;
+const patience = { timeout: 120_000 + 30_000 * rounds };
 const ports = [80, 81, 82, { containerPort: 53, protocol: 'UDP' as const }];
 const colours = ['blue', 'green'] as const;
 type Colour = (typeof colours)[number];
@@ -114,28 +115,36 @@ const setsWith = (colour: Colour) => [['k8s:app=moving', `k8s:colour=${colour}`]
 const other = (round: number): Colour => colours[(round + 1) % 2]!;
 
 describe('a pod that is relabelled under traffic', () => {
-  it('loses no packet that both labels allow; what the new label denies is denied when the change returns, and nothing else (D2)', async () => {
-    await dropsNothing(async () => {
-      for (let round = 0; round < rounds; round += 1) {
-        await lab.apply(moving(other(round)));
-        await expectPolicyOf(other(round));
-      }
-    });
-    await expectNumbersOf(...setsWith(other(rounds - 1)));
-    await lab.apply(moving('blue'));
-  });
+  it(
+    'loses no packet that both labels allow; what the new label denies is denied when the change returns, and nothing else (D2)',
+    patience,
+    async () => {
+      await dropsNothing(async () => {
+        for (let round = 0; round < rounds; round += 1) {
+          await lab.apply(moving(other(round)));
+          await expectPolicyOf(other(round));
+        }
+      });
+      await expectNumbersOf(...setsWith(other(rounds - 1)));
+      await lab.apply(moving('blue'));
+    },
+  );
 
-  it('loses none when it is relabelled again and again before anything has settled, and keeps no number that it doesn’t use (C1)', async () => {
-    await dropsNothing(async () => {
-      for (let round = 0; round < 4 * rounds; round += 1) await lab.apply(moving(other(round)));
-    });
-    await expectPolicyOf('blue');
-    await expectNumbersOf(...setsWith('blue'));
-  });
+  it(
+    'loses none when it is relabelled again and again before anything has settled, and keeps no number that it doesn’t use (C1)',
+    patience,
+    async () => {
+      await dropsNothing(async () => {
+        for (let round = 0; round < 4 * rounds; round += 1) await lab.apply(moving(other(round)));
+      });
+      await expectPolicyOf('blue');
+      await expectNumbersOf(...setsWith('blue'));
+    },
+  );
 });
 
 describe('a namespace that is relabelled under traffic', () => {
-  it('loses no packet between its pods, all of which become somebody else', async () => {
+  it('loses no packet between its pods, all of which become somebody else', patience, async () => {
     const before = (await lab.status()).pods.map(({ identity }) => identity);
     await dropsNothing(async () => {
       for (let round = 0; round < rounds; round += 1) await lab.apply(namespace('red', { round: `${round}` }));
@@ -154,7 +163,7 @@ const moments: readonly ((answered: Promise<unknown>) => Promise<unknown>)[] = [
 ];
 
 describe('an agent that is killed in the middle of a relabelling', () => {
-  it('cuts nothing, goes on with it when it comes back, and leaves no number behind (C1, D6)', async () => {
+  it('cuts nothing, goes on with it when it comes back, and leaves no number behind (C1, D6)', patience, async () => {
     await dropsNothing(async () => {
       for (let round = 0; round < rounds; round += 1) {
         const { endpoints } = await clients.agent('node-1').listEndpoints({});
