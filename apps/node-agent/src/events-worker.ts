@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { decodeEvent, EventReader } from '@myelin/datapath';
 import { eventCodec } from '@myelin/datapath-layout';
-import { type EventFilter, passesFilter } from './domain/event-filter.ts';
+import { type EventFilter, mayPass } from './domain/event-filter.ts';
 import { EventLog } from './domain/event-log.ts';
 import type { EventsWorkerData, FromEventsWorker, ToEventsWorker } from './domain/event-messages.ts';
 
@@ -27,7 +27,11 @@ const send = (message: FromEventsWorker) =>
 const copy = (bytes: Buffer) => new Uint8Array(bytes);
 
 function handOn(): void {
-  if (isBusy || waitingCount + lost === 0) return;
+  if (!isBusy) handOver();
+}
+
+function handOver(): void {
+  if (waitingCount + lost === 0) return;
   isBusy = true;
   send({ kind: 'records', records: copy(waiting.subarray(0, waitingCount * eventCodec.size)), lost });
   waitingCount = 0;
@@ -48,13 +52,16 @@ const reader = new EventReader(bpffs, (records) => {
     log.add(record);
     if (filters.length === 0) continue;
     const event = decodeEvent(record);
-    if (filters.some((filter) => passesFilter(filter, event))) keep(record);
+    if (filters.some((filter) => mayPass(filter, event))) keep(record);
   }
   handOn();
 });
 
-function answerLast({ question, count, filter }: ToEventsWorker & { kind: 'last' }): void {
-  const found = [...log.records()].filter((record) => passesFilter(filter, decodeEvent(record)));
+function answerLast({ question, count, filter, filters: listening }: ToEventsWorker & { kind: 'last' }): void {
+  // Before the answer, even to a thread that is busy: who joins with it must not get these once more.
+  handOver();
+  filters = listening;
+  const found = [...log.records()].filter((record) => mayPass(filter, decodeEvent(record)));
   send({ kind: 'last', question, records: copy(Buffer.concat(found.slice(Math.max(0, found.length - count)))) });
 }
 

@@ -26,7 +26,7 @@ export function timestamp(nanoseconds: bigint): Timestamp {
 }
 
 /** Number that others may read: what this node numbers by itself is `world` to them, its labels say the prefix. */
-function exported(identity: number): number {
+export function shownIdentity(identity: number): number {
   return isNodeLocal(identity) ? reservedIdentities.world : identity;
 }
 
@@ -58,7 +58,7 @@ function endpoint(event: PacketEvent, side: 'source' | 'destination', names: Flo
   const { identity, pod } = partyOf(event, side, names);
   return {
     ID: event[side].slot,
-    identity: exported(identity),
+    identity: shownIdentity(identity),
     namespace: pod?.namespace ?? '',
     labels: [...names.labels(identity)],
     podName: pod?.name ?? '',

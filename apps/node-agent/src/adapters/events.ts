@@ -62,13 +62,13 @@ export class Events {
     this.#tell({ kind: 'listen', filters });
   }
 
-  /** The last records that pass a filter, oldest first. */
-  last(count: number, filter: EventFilter): Promise<Buffer> {
+  /**
+   * Asks for the last records that may pass `filter`, oldest first; `filters` listen from there on. `onAnswer` is called before any batch with later records, and after every one with earlier ones.
+   */
+  last(count: number, filter: EventFilter, filters: readonly EventFilter[], onAnswer: (records: Buffer) => void): void {
     const question = this.#nextQuestion++;
-    return new Promise((resolve) => {
-      this.#questions.set(question, resolve);
-      this.#tell({ kind: 'last', question, count, filter });
-    });
+    this.#questions.set(question, onAnswer);
+    this.#tell({ kind: 'last', question, count, filter, filters });
   }
 
   #tell(message: ToEventsWorker): void {

@@ -4,7 +4,7 @@ import { eventCodec } from '@myelin/datapath-layout';
 import { type FlowNames, flowOf } from '@myelin/flow-api';
 import { BootTime } from '../adapters/boot-time.ts';
 import type { Events } from '../adapters/events.ts';
-import { type EventFilter, passesFilter } from '../domain/event-filter.ts';
+import { type EventFilter, mayPass, passesIdentities } from '../domain/event-filter.ts';
 import { packetEventOf } from '../domain/packet-event.ts';
 
 /** What somebody listens to. `pods`: namespace/name, at either end. */
@@ -24,6 +24,8 @@ const waitingFlows = 8192;
 /** One listener: what waits for it, and what it has lost. */
 class Listener {
   readonly filter: FlowFilter;
+  /** It gets what comes. Before that, the last flows are on their way that it asked for first. */
+  hasBegun = false;
   #waiting: Flow[] = [];
   #lost = 0n;
   #kernelLost: bigint;
@@ -98,39 +100,30 @@ export class Flows {
   /** Takes a batch of the worker. */
   take(records: Buffer, lost: number): void {
     this.#lost += BigInt(lost);
-    if (lost > 0) for (const listener of this.#listeners) listener.lose(lost);
+    if (lost > 0) for (const listener of this.#listeners) if (listener.hasBegun) listener.lose(lost);
     for (let at = 0; at < records.length; at += eventCodec.size) {
       const record = records.subarray(at, at + eventCodec.size);
       const event = decodeEvent(record);
-      const interested = [...this.#listeners].filter(({ filter }) => passesFilter(filter, event));
+      const interested = [...this.#listeners].filter(({ hasBegun, filter }) => hasBegun && mayPass(filter, event));
       if (interested.length === 0) continue;
       const flow = this.#flowOf(record);
       if (flow === null) continue;
-      for (const listener of interested) if (passesPods(listener.filter, flow)) listener.offer(flow);
+      for (const listener of interested) if (passesNames(listener.filter, flow)) listener.offer(flow);
     }
   }
 
   /** The last `count` flows that pass, oldest first. */
-  async last(count: number, filter: FlowFilter): Promise<readonly Flow[]> {
-    // Pods are looked for here, by name: the worker must give more than is asked for.
-    const asked = filter.pods.length > 0 ? Number.MAX_SAFE_INTEGER : count;
-    const records = await this.#options.events.last(asked, numbersOf(filter));
-    const flows: Flow[] = [];
-    for (let at = 0; at < records.length; at += eventCodec.size) {
-      const flow = this.#flowOf(records.subarray(at, at + eventCodec.size));
-      if (flow !== null && passesPods(filter, flow)) flows.push(flow);
-    }
-    return flows.slice(Math.max(0, flows.length - count));
+  last(count: number, filter: FlowFilter): Promise<readonly Flow[]> {
+    return new Promise((resolve) => this.#askLast(count, filter, resolve));
   }
 
-  /** Flows from now on; ends when `signal` aborts. Losses are told at least once a second. */
-  async *follow(filter: FlowFilter, signal: AbortSignal): AsyncGenerator<FlowDelivery> {
+  /** The last `last` flows, then those that follow them: none is missing between them, none comes twice. Ends when `signal` aborts. Losses are told at least once a second. */
+  async *follow(filter: FlowFilter, last: number, signal: AbortSignal): AsyncGenerator<FlowDelivery> {
     const listener = new Listener(filter, this.#options.kernelLost());
     const wake = () => listener.wake();
     const timer = setInterval(wake, 1000);
     signal.addEventListener('abort', wake, { once: true });
-    this.#listeners.add(listener);
-    this.#listen();
+    this.#join(listener, last);
     try {
       while (!signal.aborted) {
         const delivery = listener.take(this.#options.kernelLost());
@@ -142,8 +135,35 @@ export class Flows {
     } finally {
       clearInterval(timer);
       this.#listeners.delete(listener);
-      this.#listen();
+      this.#options.events.listen(this.#filters());
     }
+  }
+
+  #join(listener: Listener, last: number): void {
+    this.#listeners.add(listener);
+    if (last === 0) {
+      listener.hasBegun = true;
+      this.#options.events.listen(this.#filters());
+      return;
+    }
+    this.#askLast(last, listener.filter, (flows) => {
+      for (const flow of flows) listener.offer(flow);
+      listener.hasBegun = true;
+    });
+  }
+
+  /** `onAnswer` is called in the turn of the answer itself: before anything that came later is taken. */
+  #askLast(count: number, filter: FlowFilter, onAnswer: (flows: readonly Flow[]) => void): void {
+    // Names are looked at here: the worker must give more than is asked for.
+    const asked = filter.pods.length + filter.identities.length > 0 ? Number.MAX_SAFE_INTEGER : count;
+    this.#options.events.last(asked, numbersOf(filter), this.#filters(), (records) => {
+      const flows: Flow[] = [];
+      for (let at = 0; at < records.length; at += eventCodec.size) {
+        const flow = this.#flowOf(records.subarray(at, at + eventCodec.size));
+        if (flow !== null && passesNames(filter, flow)) flows.push(flow);
+      }
+      onAnswer(flows.slice(Math.max(0, flows.length - count)));
+    });
   }
 
   #flowOf(record: Buffer): Flow | null {
@@ -151,16 +171,16 @@ export class Flows {
     return event === null ? null : flowOf(event, this.#options.names);
   }
 
-  #listen(): void {
-    this.#options.events.listen([...this.#listeners].map(({ filter }) => numbersOf(filter)));
+  #filters(): readonly EventFilter[] {
+    return [...this.#listeners].map(({ filter }) => numbersOf(filter));
   }
 }
 
 const numbersOf = ({ verdicts, identities, ports }: FlowFilter): EventFilter => ({ verdicts, identities, ports });
 
-function passesPods({ pods }: FlowFilter, { source, destination }: Flow): boolean {
-  return (
-    pods.length === 0 ||
-    [source, destination].some((end) => end !== undefined && end.podName !== '' && pods.includes(`${end.namespace}/${end.podName}`))
-  );
+/** What can be asked only once the ends have names. */
+function passesNames(filter: FlowFilter, flow: Flow): boolean {
+  const isWanted = (end: Flow['source']) =>
+    end !== undefined && end.podName !== '' && filter.pods.includes(`${end.namespace}/${end.podName}`);
+  return passesIdentities(filter, flow) && (filter.pods.length === 0 || [flow.source, flow.destination].some(isWanted));
 }

@@ -11,8 +11,17 @@ export type ToEventsWorker =
   | { readonly kind: 'listen'; readonly filters: readonly EventFilter[] }
   /** A batch has been dealt with: the next one may come. */
   | { readonly kind: 'done' }
-  /** The last records that pass; answered by `last` with the same number. */
-  | { readonly kind: 'last'; readonly question: number; readonly count: number; readonly filter: EventFilter }
+  /**
+   * The last records that pass `filter`; answered by `last` with the same number. `filters`: who listens from the very record on that comes after them. What was before has been handed over when the
+   * answer comes, so that nothing is missed or comes twice.
+   */
+  | {
+      readonly kind: 'last';
+      readonly question: number;
+      readonly count: number;
+      readonly filter: EventFilter;
+      readonly filters: readonly EventFilter[];
+    }
   | { readonly kind: 'stop' };
 
 /** Worker to main thread. Records lie end to end, each of the kernel's record size. */

@@ -68,9 +68,11 @@ function filterOf({ verdicts: names, pods, identities, ports }: MonitorRequest):
 async function* monitor(node: Node, request: MonitorRequest, { signal }: CallContext): AsyncGenerator<MonitorResponse> {
   const filter = filterOf(request);
   const response = (flow: Flow | undefined, lost: bigint): MonitorResponse => ({ flow, nodeName: node.name, time: flow?.time, lost });
-  if (request.last > 0) for (const flow of await node.flows.last(request.last, filter)) yield response(flow, 0n);
-  if (!request.follow) return;
-  for await (const { flows, lost } of node.flows.follow(filter, signal)) {
+  if (!request.follow) {
+    if (request.last > 0) for (const flow of await node.flows.last(request.last, filter)) yield response(flow, 0n);
+    return;
+  }
+  for await (const { flows, lost } of node.flows.follow(filter, request.last, signal)) {
     if (flows.length === 0) yield response(undefined, lost);
     for (const [index, flow] of flows.entries()) yield response(flow, index === 0 ? lost : 0n);
   }

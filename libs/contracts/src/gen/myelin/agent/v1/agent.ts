@@ -174,7 +174,7 @@ export interface MonitorRequest {
   identities: number[];
   /** Source or destination port. */
   ports: number[];
-  /** Send the last n events that the agent remembers first. */
+  /** Send the last n events that the agent remembers first; with `follow`, what comes after them follows without a gap. */
   last: number;
   follow: boolean;
 }
