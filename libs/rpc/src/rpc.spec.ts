@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { HealthService } from '@myelin/contracts/health';
 import { IdentityServiceService, type ListResponse, type WatchResponse } from '@myelin/contracts/identity';
 import { PolicyServiceService, SubscribeResponse } from '@myelin/contracts/policy';
@@ -143,6 +145,18 @@ describe('two replicas', () => {
     counts.fill(0);
     for (let i = 0; i < 20; i++) await client.list({ labels: [] });
     expect(counts).toEqual([0, 20]);
+  });
+});
+
+describe('a server behind a unix socket', () => {
+  it('that is busy for seconds is not given up in the middle of a stream', async () => {
+    const path = join(folder, 'busy');
+    const worker = new Worker(new URL('./testing/busy-server.ts', import.meta.url), { workerData: path });
+    cleanUp.push(() => worker.terminate());
+    await once(worker, 'message');
+    const events: unknown[] = [];
+    for await (const { event } of clientOf(IdentityServiceService, open(`unix:${path}`)).watch({})) events.push(event?.value);
+    expect(events).toEqual([1, 2]);
   });
 });
 
