@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import type { Flow } from '@myelin/contracts/flow';
 import { decodeEvent } from '@myelin/datapath';
 import { eventCodec } from '@myelin/datapath-layout';
@@ -20,6 +22,8 @@ export interface FlowDelivery {
 
 /** Flows that wait for one listener at most. */
 const waitingFlows = 8192;
+/** Records that are named in one go. */
+const namedAtOnce = 256;
 
 /** One listener: what waits for it, and what it has lost. */
 class Listener {
@@ -113,8 +117,8 @@ export class Flows {
   }
 
   /** The last `count` flows that pass, oldest first. */
-  last(count: number, filter: FlowFilter): Promise<readonly Flow[]> {
-    return new Promise((resolve) => this.#askLast(count, filter, resolve));
+  async last(count: number, filter: FlowFilter): Promise<readonly Flow[]> {
+    return this.#nameLast(await this.#askLast(count, filter, () => {}), count, filter);
   }
 
   /** The last `last` flows, then those that follow them: none is missing between them, none comes twice. Ends when `signal` aborts. Losses are told at least once a second. */
@@ -123,14 +127,14 @@ export class Flows {
     const wake = () => listener.wake();
     const timer = setInterval(wake, 1000);
     signal.addEventListener('abort', wake, { once: true });
-    this.#join(listener, last);
+    this.#listeners.add(listener);
     try {
+      const flows = await Promise.race([this.#begin(listener, last), once(signal, 'abort').then(() => [])]);
+      if (flows.length > 0) yield this.#delivery({ flows, lost: 0n });
       while (!signal.aborted) {
         const delivery = listener.take(this.#options.kernelLost());
-        if (delivery.flows.length > 0 || delivery.lost > 0n) {
-          this.#delivered += BigInt(delivery.flows.length);
-          yield delivery;
-        } else await listener.ready();
+        if (delivery.flows.length > 0 || delivery.lost > 0n) yield this.#delivery(delivery);
+        else await listener.ready();
       }
     } finally {
       clearInterval(timer);
@@ -139,31 +143,45 @@ export class Flows {
     }
   }
 
-  #join(listener: Listener, last: number): void {
-    this.#listeners.add(listener);
+  #delivery(delivery: FlowDelivery): FlowDelivery {
+    this.#delivered += BigInt(delivery.flows.length);
+    return delivery;
+  }
+
+  /** From the answer on, in its very turn, the listener gets what comes; the answer is what came before. */
+  async #begin(listener: Listener, last: number): Promise<readonly Flow[]> {
     if (last === 0) {
       listener.hasBegun = true;
       this.#options.events.listen(this.#filters());
-      return;
+      return [];
     }
-    this.#askLast(last, listener.filter, (flows) => {
-      for (const flow of flows) listener.offer(flow);
+    const records = await this.#askLast(last, listener.filter, () => {
       listener.hasBegun = true;
+    });
+    return this.#nameLast(records, last, listener.filter);
+  }
+
+  /** `onAnswer` is called before anything that came later is taken. */
+  #askLast(count: number, filter: FlowFilter, onAnswer: () => void): Promise<Buffer> {
+    // Names are looked at here: the worker must give more than is asked for.
+    const asked = filter.pods.length + filter.identities.length > 0 ? Number.MAX_SAFE_INTEGER : count;
+    return new Promise((resolve) => {
+      this.#options.events.last(asked, numbersOf(filter), this.#filters(), (records) => {
+        onAnswer();
+        resolve(records);
+      });
     });
   }
 
-  /** `onAnswer` is called in the turn of the answer itself: before anything that came later is taken. */
-  #askLast(count: number, filter: FlowFilter, onAnswer: (flows: readonly Flow[]) => void): void {
-    // Names are looked at here: the worker must give more than is asked for.
-    const asked = filter.pods.length + filter.identities.length > 0 ? Number.MAX_SAFE_INTEGER : count;
-    this.#options.events.last(asked, numbersOf(filter), this.#filters(), (records) => {
-      const flows: Flow[] = [];
-      for (let at = 0; at < records.length; at += eventCodec.size) {
-        const flow = this.#flowOf(records.subarray(at, at + eventCodec.size));
-        if (flow !== null && passesNames(filter, flow)) flows.push(flow);
-      }
-      onAnswer(flows.slice(Math.max(0, flows.length - count)));
-    });
+  /** The last `count` flows that pass among these records, oldest first; in slices, so that a long log doesn't hold up what else this thread does. */
+  async #nameLast(records: Buffer, count: number, filter: FlowFilter): Promise<readonly Flow[]> {
+    const flows: Flow[] = [];
+    for (let index = records.length / eventCodec.size - 1; index >= 0 && flows.length < count; index--) {
+      if (index % namedAtOnce === 0) await setImmediate();
+      const flow = this.#flowOf(records.subarray(index * eventCodec.size, (index + 1) * eventCodec.size));
+      if (flow !== null && passesNames(filter, flow)) flows.push(flow);
+    }
+    return flows.reverse();
   }
 
   #flowOf(record: Buffer): Flow | null {
