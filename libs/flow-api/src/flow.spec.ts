@@ -1,7 +1,7 @@
 import { type Address, address } from '@myelin/address';
 import { describe, expect, it } from 'vitest';
 import { deniedByDefault } from './deciders.ts';
-import { flowOf } from './flow.ts';
+import { flowOf, remark } from './flow.ts';
 import type { PacketEnd, PacketEvent } from './packet-event.ts';
 import { defaultDenied, names, newFlow, origins } from './shop.fixture.ts';
 
@@ -69,10 +69,42 @@ describe('flowOf', () => {
     expect(flow.trafficDirection).toBe(1);
   });
   it('says in the summary how often a drop was repeated, and how much a closed flow carried', () => {
-    expect(flowOf({ ...defaultDenied, repeats: 3 }, names).Summary).toBe('TCP Flags: SYN (and 3 more like it)');
+    const repeated = flowOf({ ...defaultDenied, repeats: 3 }, names);
+    expect(repeated.Summary).toBe('TCP Flags: SYN (and 3 more like it)');
+    expect([remark(repeated), remark(flowOf(newFlow, names))]).toEqual(['and 3 more like it', '']);
     const closed = flowOf({ ...newFlow, kind: 'close', tcpFlags: 0x11, packets: 12n, bytes: 3400n }, names);
     expect(closed.Summary).toBe('TCP Flags: FIN, ACK (closed after 12 packets, 3400 bytes)');
     expect(closed).toMatchObject({ verdict: 1, eventType: { type: 4, subType: 0 }, traceObservationPoint: 101 });
+  });
+  it('shows a denied reply as one, with direction and denier of the flow that it belongs to', () => {
+    const [source, destination] = [newFlow.destination, newFlow.source];
+    const reply: PacketEvent = {
+      ...defaultDenied,
+      source,
+      destination,
+      direction: 'egress',
+      isReply: true,
+      ...{ egressOrigin: 2, ingressOrigin: 0 },
+    };
+    const flow = flowOf(reply, names);
+    expect(flow).toMatchObject({
+      isReply: true,
+      reply: true,
+      trafficDirection: 2,
+      source: { podName: 'web' },
+      destination: { podName: 'client' },
+    });
+    expect(policyNames(deniedByDefault(flow).egress)).toEqual(['NetworkPolicy shop/web']);
+    expect(deniedByDefault(flow).ingress).toEqual([]);
+  });
+  it('gives the replies of a closed flow the direction of the flow', () => {
+    const close: PacketEvent = { ...newFlow, kind: 'close', packets: 1n, bytes: 60n };
+    const [source, destination] = [newFlow.destination, newFlow.source];
+    expect(flowOf(close, names)).toMatchObject({ trafficDirection: 2, traceReason: 2 });
+    expect(flowOf({ ...close, source, destination: { ...destination, slot: 0 }, isReply: true }, names)).toMatchObject({
+      trafficDirection: 1,
+      traceReason: 3,
+    });
   });
   it('shows a forged packet as its sender, with the address that it claims: the victim is not its source', () => {
     const source = { ...newFlow.source, address: newFlow.destination.address };

@@ -66,9 +66,9 @@ function endpoint(event: PacketEvent, side: 'source' | 'destination', names: Flo
   };
 }
 
-/** A drop says where it was decided; a flow that passed is seen where it left a pod of this node, else where it came in. */
-function trafficDirection({ direction, source }: PacketEvent): TrafficDirection {
-  const seen = direction ?? (source.slot > 0 ? 'egress' : 'ingress');
+/** Of the flow, not of the packet: a drop says at which end it was decided; a flow that passed is seen where it left a pod of this node, else where it came in. Its replies go the other way. */
+function trafficDirection({ direction, source, isReply }: PacketEvent): TrafficDirection {
+  const seen = direction ?? (source.slot > 0 === (isReply !== true) ? 'egress' : 'ingress');
   return seen === 'egress' ? TrafficDirection.EGRESS : TrafficDirection.INGRESS;
 }
 
@@ -80,11 +80,15 @@ function dropFields({ kind, reason }: PacketEvent): Partial<Flow> {
   return { dropReason: reason, dropReasonDesc: known, eventType: { type: eventTypes.drop, subType: reason } };
 }
 
-function closeFields({ kind, destination }: PacketEvent): Partial<Flow> {
+function closeFields({ kind, destination, isReply }: PacketEvent): Partial<Flow> {
   if (kind !== 'close') return {};
   const point = destination.slot > 0 ? TraceObservationPoint.TO_ENDPOINT : TraceObservationPoint.TO_STACK;
   const subType = destination.slot > 0 ? 0 : 3;
-  return { eventType: { type: eventTypes.trace, subType }, traceObservationPoint: point, traceReason: TraceReason.ESTABLISHED };
+  return {
+    eventType: { type: eventTypes.trace, subType },
+    traceObservationPoint: point,
+    traceReason: isReply ? TraceReason.REPLY : TraceReason.ESTABLISHED,
+  };
 }
 
 /** What upstream has no field for is said in words. */
@@ -92,6 +96,11 @@ function fullSummary(event: PacketEvent): string {
   const line = summary(event);
   if (event.kind === 'close') return `${line} (closed after ${event.packets} packets, ${event.bytes} bytes)`;
   return event.repeats === 0 ? line : `${line} (and ${event.repeats} more like it)`;
+}
+
+/** What a flow's summary says beyond the packet: how many more it stands for, or how much a closed flow carried. '': nothing. */
+export function remark({ Summary }: Pick<Flow, 'Summary'>): string {
+  return / \(([^()]*)\)$/.exec(Summary)?.[1] ?? '';
 }
 
 /** The flow that stock clients of the observer API read; numbers get their names from `names`. */

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { Flow } from '@myelin/contracts/flow';
 import { describe, expect, it } from 'vitest';
 import { flowOf } from './flow.ts';
 import { flowJson, flowLine, timestampText } from './json.ts';
-import { defaultDenied, names, newFlow } from './shop.fixture.ts';
+import type { PacketEvent } from './packet-event.ts';
+import { defaultDenied, names, newFlow, oneOfEach } from './shop.fixture.ts';
 
 describe('flowJson', () => {
   it('writes proto field names, enum names and nothing that is at its default', () => {
@@ -53,6 +55,17 @@ describe('flowLine', () => {
     const line = flowLine({ flow, nodeName: 'n1', time: flow.time });
     expect(Object.keys(JSON.parse(line))).toEqual(['flow', 'node_name', 'time']);
     expect(line).toMatch(/"node_name":"n1","time":"2026-09-21T14:13:20.123456789Z"\}$/);
+  });
+});
+
+describe('the stock client', () => {
+  const line = (event: PacketEvent) => {
+    const flow = flowOf(event, names);
+    return `${flowLine({ flow, nodeName: 'n1', time: flow.time })}\n`;
+  };
+  it('has read every kind of flow and printed it to the very byte as it was written', () => {
+    const printed = readFileSync(new URL('../testdata/hubble-1.18.2.jsonl', import.meta.url), 'utf8');
+    expect(oneOfEach.map(line).join('')).toBe(printed);
   });
 });
 

@@ -90,3 +90,47 @@ export const defaultDenied: PacketEvent = {
   destination: { ...newFlow.destination, port: 81 },
   ingressOrigin: origins.webDefaultDeny,
 };
+
+const outside: PacketEvent['destination'] = { ...newFlow.destination, address: address('198.51.100.10'), port: 443, identity: 0, slot: 0 };
+const wholeFlow: Partial<PacketEvent> = { tcpFlags: 0, packets: 12n, bytes: 3400n, interfaceIndex: 0 };
+
+/** One of each kind of event that flows are made of. */
+export const oneOfEach: readonly PacketEvent[] = [
+  newFlow,
+  defaultDenied,
+  { ...defaultDenied, repeats: 3, packets: 4n, bytes: 240n },
+  { ...defaultDenied, reason: 181, direction: 'egress', egressOrigin: origins.denySecond, ingressOrigin: 0 },
+  {
+    ...defaultDenied,
+    source: newFlow.destination,
+    destination: newFlow.source,
+    direction: 'egress',
+    egressOrigin: origins.webDefaultDeny,
+    ingressOrigin: 0,
+    isReply: true,
+  },
+  { ...newFlow, verdict: 4, reason: 133, direction: 'ingress', ingressOrigin: origins.webDefaultDeny },
+  { ...newFlow, protocol: 17, tcpFlags: 0, ingressOrigin: origins.webTwoRules },
+  { ...newFlow, destination: { ...outside, identity: 16777217 }, ingressOrigin: 0 },
+  {
+    ...newFlow,
+    family: 6,
+    protocol: 58,
+    icmp: { type: 128, code: 0 },
+    source: { ...newFlow.source, address: address('fd00::2'), port: 0 },
+    destination: { ...newFlow.destination, address: address('fd00::3'), port: 0 },
+  },
+  { ...newFlow, ...wholeFlow, kind: 'close' },
+  { ...newFlow, ...wholeFlow, kind: 'close', source: newFlow.destination, destination: newFlow.source, isReply: true },
+  { ...defaultDenied, reason: 130, direction: 'egress', family: 0, protocol: 0, ingressOrigin: 0, isReply: null },
+  {
+    ...defaultDenied,
+    reason: 132,
+    direction: 'egress',
+    source: { ...newFlow.source, address: address('10.1.0.3') },
+    destination: outside,
+    ingressOrigin: 0,
+    isReply: null,
+  },
+  { ...defaultDenied, reason: 250 },
+];

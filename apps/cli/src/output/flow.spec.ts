@@ -13,6 +13,7 @@ const base = {
   time: { seconds: 1_800_000_000n, nanos: 123_000_000 },
   IP: { source: '10.0.0.1', destination: '10.0.0.2' },
   l4: { protocol: { $case: 'TCP' as const, value: { sourcePort: 4000, destinationPort: 80, flags: { SYN: true } } } },
+  isReply: false,
   source: { identity: 300, namespace: 'shop', podName: 'web', labels: ['k8s:app=web'] },
   destination: { identity: 301, namespace: 'shop', podName: 'db', labels: ['k8s:app=db'] },
 };
@@ -30,6 +31,24 @@ describe('formatFlow', () => {
     const dropped = { verdict: Verdict.DROPPED, dropReasonDesc: DropReason.POLICY_DENIED, trafficDirection: TrafficDirection.INGRESS };
     const flow = Flow.fromPartial({ ...base, ...dropped, extensions: { typeUrl: extensionType, value } });
     expect(formatFlow(flow, 'n1')).toContain('TCP SYN: policy denied (ingress) by default deny of NetworkPolicy shop/default-deny');
+  });
+
+  it('points the arrow as the flow was opened: a denied reply reads as the flow whose policy denies it', () => {
+    const denied = { verdict: Verdict.DROPPED, dropReasonDesc: DropReason.POLICY_DENY, trafficDirection: TrafficDirection.INGRESS };
+    const flow = Flow.fromPartial({ ...base, ...denied, isReply: true, ingressDeniedBy: [policy('no-db', 'ingressDeny[0]')] });
+    expect(formatFlow(flow, 'n1')).toContain(
+      'shop/db 10.0.0.2:80 (ID:301) <- shop/web 10.0.0.1:4000 (ID:300) TCP SYN: policy deny (ingress) by',
+    );
+    expect(formatFlow(Flow.fromPartial({ ...base, ...denied, isReply: undefined }), 'n1')).toContain(' <> ');
+  });
+
+  it('says how many more packets a line stands for', () => {
+    const dropped = {
+      verdict: Verdict.DROPPED,
+      dropReasonDesc: DropReason.INVALID_SOURCE_IP,
+      Summary: 'TCP Flags: SYN (and 41 more like it)',
+    };
+    expect(formatFlow(Flow.fromPartial({ ...base, ...dropped }), 'n1')).toMatch(/: invalid source ip \(ingress\) \(and 41 more like it\)$/);
   });
 
   it('names the rule that denied', () => {

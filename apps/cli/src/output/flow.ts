@@ -1,22 +1,31 @@
 import { DropReason, type Endpoint, type Flow, type Policy, TrafficDirection, Verdict } from '@myelin/contracts/flow';
-import { deniedByDefault } from '@myelin/flow-api';
+import { deniedByDefault, remark } from '@myelin/flow-api';
 
 const verdictNames = new Map<number, string>(Object.entries(Verdict).map(([name, number]) => [number, name]));
 const reasonNames = new Map<number, string>(
   Object.entries(DropReason).map(([name, number]) => [number, name.toLowerCase().replaceAll('_', ' ')]),
 );
 
-/** One flow as a line for people: time, verdict, both ends with identity, protocol, and who decided. Shape: `hubble observe --output compact`. */
+/**
+ * One flow as a line for people: time, verdict, both ends with identity, protocol, who decided, and what the record stands for besides. Shape: `hubble observe --output compact`, whose arrow points
+ * from who opened the flow to who was asked; `<-` a reply; `<>` not known.
+ */
 export function formatFlow(flow: Flow, nodeName: string): string {
   const time =
     flow.time === undefined
       ? ''
       : new Date(Number(flow.time.seconds) * 1000 + Math.floor(flow.time.nanos / 1e6)).toISOString().slice(11, 23);
-  const ends = `${formatEnd(flow.source, flow.IP?.source, ports(flow)[0])} ${arrow(flow)} ${formatEnd(flow.destination, flow.IP?.destination, ports(flow)[1])}`;
-  return `${time} [${nodeName}] ${verdictNames.get(flow.verdict) ?? flow.verdict} ${ends} ${protocol(flow)}${decided(flow)}`.trimEnd();
+  const about = remark(flow);
+  const words = `${protocol(flow)}${decided(flow)}${about === '' ? '' : ` (${about})`}`;
+  return `${time} [${nodeName}] ${verdictNames.get(flow.verdict) ?? flow.verdict} ${ends(flow)} ${words}`.trimEnd();
 }
 
-const arrow = (flow: Flow) => (flow.verdict === Verdict.DROPPED ? '<>' : flow.isReply === true ? '<-' : '->');
+function ends(flow: Flow): string {
+  const source = formatEnd(flow.source, flow.IP?.source, ports(flow)[0]);
+  const destination = formatEnd(flow.destination, flow.IP?.destination, ports(flow)[1]);
+  if (flow.isReply === true) return `${destination} <- ${source}`;
+  return `${source} ${flow.isReply === undefined ? '<>' : '->'} ${destination}`;
+}
 
 function formatEnd(end: Endpoint | undefined, address: string | undefined, port: number | undefined): string {
   const where = port === undefined ? (address ?? '?') : `${address?.includes(':') ? `[${address}]` : (address ?? '?')}:${port}`;
