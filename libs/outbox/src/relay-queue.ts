@@ -1,5 +1,5 @@
 import { isMyelinError, type Log, MyelinError } from '@myelin/service';
-import type { Bucket, StreamKind } from '@myelin/state-stream';
+import { type Bucket, type StreamKind, tombstonesLiveMs } from '@myelin/state-stream';
 import type { Redis } from 'ioredis';
 import { queuedOf } from './record.ts';
 import type { RedisLink } from './redis-link.ts';
@@ -31,8 +31,6 @@ const scripts = {
 
 const batchEntries = 512;
 const tombstonesAtOnce = 500;
-/** Consumers that were away for less learn of a removal from the bucket; others read it from the beginning (design C2). */
-const keepTombstonesMs = 60 * 60_000;
 
 /** A relay's deeds in Redis. All throw `unavailable` when that is away, or has gone on to another incarnation than the one they are for. */
 export class RelayQueue<Row> {
@@ -98,7 +96,7 @@ export class RelayQueue<Row> {
   }
 
   /** `keepMs`: other than an hour only in tests. */
-  async expired({ incarnation }: Bucket, keepMs: number = keepTombstonesMs): Promise<readonly ExpiredTombstone[]> {
+  async expired({ incarnation }: Bucket, keepMs: number = tombstonesLiveMs): Promise<readonly ExpiredTombstone[]> {
     const args = [this.#kind, keepMs, tombstonesAtOnce];
     const [, ...pairs] = await this.#options.store.runUnder(incarnation, scripts.expired, ...args);
     return Array.from({ length: pairs.length / 2 }, (_, i) => ({ key: pairs[2 * i]!, record: pairs[2 * i + 1]! }));

@@ -45,6 +45,14 @@ describe('a relay', () => {
     expect(found(1, 8n)).toMatchObject({ does: 'wait', problem: expect.stringContaining('old copy of Redis') });
   });
 
+  it('C2: notices a loss though nothing waits to be published', () => {
+    const idle = fetched([]) as RelayState & { does: 'verify' };
+    expect(idle).toMatchObject({ does: 'verify', place: { hasCompared: true } });
+    expect(advanceRelay(idle, 4)).toMatchObject({ does: 'hold lease', place: { sequence: 4 } });
+    for (const last of [null, 0, 3]) expect(advanceRelay(idle, last)).toEqual({ does: 'raise', lost: bucket, beyond: 0 });
+    expect(advanceRelay(idle, 5)).toEqual({ does: 'recall bucket', incarnation: 7n });
+  });
+
   it('C2: compares what waited when it came, and writes what is new without asking', () => {
     expect(fetched([queued(row('a', 5))], { hasCompared: false })).toMatchObject({ does: 'compare' });
     expect(fetched([queued(row('a', 5))])).toMatchObject({ does: 'write', place: { sequence: 4 } });

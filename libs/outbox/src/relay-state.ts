@@ -47,6 +47,8 @@ export type RelayState =
   | { readonly does: 'raise'; readonly lost: Bucket; readonly beyond: number }
   | { readonly does: 'create'; readonly bucket: Bucket }
   | { readonly does: 'fetch'; readonly place: Place; readonly waitMs: number }
+  /** Nothing waits: is the bucket still as it was left? */
+  | { readonly does: 'verify'; readonly place: Place }
   | { readonly does: 'compare'; readonly place: Place; readonly entries: readonly QueuedWrite[]; readonly writes: readonly Write[] }
   | { readonly does: 'write'; readonly place: Place; readonly entries: readonly QueuedWrite[]; readonly writes: readonly Write[] }
   | { readonly does: 'acknowledge'; readonly place: Place; readonly last: QueuedWrite; readonly count: number; readonly isWhole: boolean }
@@ -70,6 +72,8 @@ export interface RelayAnswers {
   raise: number | null;
   create: null;
   fetch: readonly QueuedWrite[];
+  /** As `measure`. */
+  verify: number | null;
   /** What the keys hold, in the order of the writes. */
   compare: readonly (Entry | null)[];
   /** False: refused, or nobody knows. */
@@ -146,9 +150,16 @@ const next: Transitions = {
     // Redis was emptied while we waited: these are rows of another life and belong in its bucket.
     const foreign = entries.find(({ incarnation }) => incarnation !== place.bucket.incarnation);
     if (foreign !== undefined) return afterFailure(`Redis has gone on to incarnation ${foreign.incarnation}`);
-    if (entries.length === 0) return renew({ ...place, hasCompared: true });
+    if (entries.length === 0) return { does: 'verify', place: { ...place, hasCompared: true } };
     const writes = entries.flatMap(({ write }) => (write === null || isForeignMarker(write, place.bucket) ? [] : [write]));
     return { does: place.hasCompared ? 'write' : 'compare', place, entries, writes };
+  },
+
+  // Lost while nobody wrote: those who come to read must not wait for the next change.
+  verify: ({ place }, last) => {
+    if (last === place.sequence) return renew(place);
+    if (last === null || last < place.sequence) return { does: 'raise', lost: place.bucket, beyond: 0 };
+    return { does: 'recall bucket', incarnation: place.bucket.incarnation };
   },
 
   compare: ({ place, entries, writes }, stored) => ({ does: 'write', place, entries, writes: greaterWrites(writes, stored) }),

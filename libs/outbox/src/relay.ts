@@ -122,6 +122,7 @@ export class Relay<Row> implements Component {
       raise: ({ lost, beyond }) => queue.raise(lost, beyond),
       create: (state) => bucket.create(state.bucket),
       fetch: ({ waitMs }) => queue.fetch(waitMs),
+      verify: ({ place }) => bucket.lastSequence(place.bucket),
       compare: ({ place, writes }) => bucket.stored(place.bucket, writes),
       write: ({ place, writes }) => bucket.write(place, writes),
       acknowledge: ({ place, last }) => queue.acknowledge(place, last),

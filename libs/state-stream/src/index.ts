@@ -3,8 +3,10 @@ export { type Bucket, bucketOfStream, compareBuckets, formatBucket, parseBucket 
 export { createBucket, deleteBucket, greatestIncarnation, lastSequenceOf, listBuckets, openJetStream } from './bucket-store.ts';
 export { BucketWriter, type Write } from './bucket-writer.ts';
 export { type ConsumerEvent, ConsumerState, type ReadPosition, type RowChange } from './consumer-state.ts';
+export { Delivery, type Handover } from './delivery.ts';
 export { decodeEntry, type Entry, encodeEntry, mayReplace } from './entry.ts';
 export { decodeKey, encodeKey } from './key.ts';
 export { type StreamKind, streamKinds } from './kind.ts';
 export { NatsLink, type NatsLinkOptions } from './nats-link.ts';
+export { mayResume, TombstoneMemory, tombstonesLiveMs } from './retention.ts';
 export { StreamConsumer, type StreamConsumerOptions } from './stream-consumer.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Revision } from '@myelin/contracts/types';
-import { compareRevisions, formatRevision } from '@myelin/revision';
+import { formatRevision, includesRevision } from '@myelin/revision';
 import { type Component, type Condition, Gate, type Log, MyelinError, type Readiness } from '@myelin/service';
 import { type ConsumerMessages, type JetStreamManager, type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -8,11 +8,13 @@ import { batchOf, type StreamBatch } from './batch.ts';
 import { type Bucket, compareBuckets, formatBucket, keyOfSubject, streamOf } from './bucket.ts';
 import { lastMessageOf, openJetStream } from './bucket-store.ts';
 import { BucketWatch } from './bucket-watch.ts';
-import { ConsumerState, type RowChange } from './consumer-state.ts';
+import { ConsumerState } from './consumer-state.ts';
+import { Delivery, type Handover } from './delivery.ts';
 import { decodeEntry } from './entry.ts';
 import { decodeKey } from './key.ts';
 import type { StreamKind } from './kind.ts';
 import type { NatsLink } from './nats-link.ts';
+import { mayResume, TombstoneMemory } from './retention.ts';
 
 /** What a consumer needs. */
 export interface StreamConsumerOptions<Row> {
@@ -27,14 +29,11 @@ export interface StreamConsumerOptions<Row> {
 
 /** How often to ask where the stream ends while that has not been reached. */
 const horizonMs = 500;
-/** Tombstones live an hour (design C2): whoever was away for longer than half of that reads everything again. */
-const tombstonesLiveMs = 60 * 60_000;
-const resumeWithinMs = tombstonesLiveMs / 2;
 const retryMs = 500;
 
 /**
  * Reads one kind's rows for ever: the newest bucket from its beginning, then what changes, then the next bucket. Survives restarts and losses of
- * NATS; what it delivered stays valid meanwhile. The decisions are in ConsumerState.
+ * NATS; what it delivered stays valid meanwhile. The decisions are in ConsumerState, Delivery and TombstoneMemory.
  */
 export class StreamConsumer<Row> implements Component {
   readonly name: string;
@@ -43,17 +42,14 @@ export class StreamConsumer<Row> implements Component {
   readonly #state = new ConsumerState();
   readonly #stopping = new AbortController();
   readonly #waiters = new Set<{ readonly revision: Revision; readonly resolve: () => void }>();
-  readonly #pending = new Map<string, RowChange>();
+  readonly #delivery = new Delivery();
+  readonly #tombstones = new TombstoneMemory();
   readonly #watch: BucketWatch;
   readonly #bucketIsThere = new Gate();
-  #delivered: Revision | null = null;
   #running: Promise<unknown> | null = null;
   #messages: ConsumerMessages | null = null;
   #heardAt = 0;
   #asking = false;
-  #delivering: Promise<void> | null = null;
-  /** A revision, and when it had been reached. */
-  #mark: { readonly at: number; readonly revision: Revision } | null = null;
 
   constructor(options: StreamConsumerOptions<Row>) {
     this.name = `consumer of ${options.kind.name}`;
@@ -64,12 +60,12 @@ export class StreamConsumer<Row> implements Component {
 
   /** Everything up to this revision has been handled by `onBatch`; null before the first complete snapshot. */
   get revision(): Revision | null {
-    return this.#delivered;
+    return this.#delivery.handled;
   }
 
   /** Resolves once `onBatch` has handled everything up to `revision`; throws `deadline_exceeded` when that takes longer than `timeoutMs`. */
   async waitFor(revision: Revision, timeoutMs: number): Promise<void> {
-    if (this.#delivered !== null && compareRevisions(this.#delivered, revision) >= 0) return;
+    if (this.revision !== null && includesRevision(this.revision, revision)) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiter = { revision, resolve };
     const { name } = this.#options.kind;
@@ -142,14 +138,16 @@ export class StreamConsumer<Row> implements Component {
     this.#options.log.debug({ bucket: formatBucket(bucket) }, 'reading bucket');
     void this.#supervise(messages);
     const askAgain = setInterval(() => {
-      this.#forgetTombstones(Date.now());
+      const forgotten = this.#tombstones.expired(Date.now(), this.#state.reached);
+      if (forgotten !== null) this.#state.advance({ type: 'forget', upTo: forgotten });
       void this.#askHorizon(manager, bucket);
     }, horizonMs);
     try {
       if (this.#stopped) messages.stop();
       void this.#askHorizon(manager, bucket);
       for await (const message of messages) {
-        this.#heardAt = Date.now();
+        // Whatever comes first after a long silence: what it follows on may have been purged.
+        if (!this.#hear()) break;
         this.#take(message, bucket);
         if (this.#state.needsHorizon) void this.#askHorizon(manager, bucket);
         if (messages.getPending() === 0) await this.#deliver();
@@ -164,7 +162,7 @@ export class StreamConsumer<Row> implements Component {
     const key = decodeKey(keyOfSubject(bucket, message.subject));
     const readable = entry?.type === 'end' || key !== null;
     const sequence = message.info.streamSequence;
-    this.#collect(this.#state.advance({ type: 'message', bucket, sequence, key: key ?? '', entry: readable ? entry : null }));
+    this.#delivery.collect(this.#state.advance({ type: 'message', bucket, sequence, key: key ?? '', entry: readable ? entry : null }));
   }
 
   /** Asks how far there is something to read; once at a time, again every now and then while that is not reached. */
@@ -174,7 +172,7 @@ export class StreamConsumer<Row> implements Component {
     try {
       const askedAt = this.#state.position;
       const sequence = await lastMessageOf(manager, bucket);
-      this.#collect(this.#state.advance({ type: 'horizon', bucket, sequence, askedAt }));
+      this.#delivery.collect(this.#state.advance({ type: 'horizon', bucket, sequence, askedAt }));
       await this.#deliver();
     } catch {
       // NATS is away: asked again.
@@ -186,53 +184,42 @@ export class StreamConsumer<Row> implements Component {
   /** Stops reading when what can be resumed is too old: tombstones may be gone by then. */
   async #supervise(messages: ConsumerMessages): Promise<void> {
     for await (const notification of messages.status()) {
-      if (notification.type === 'heartbeat') {
-        if (Date.now() - this.#heardAt > resumeWithinMs) messages.stop();
-        this.#heardAt = Date.now();
-      }
+      if (notification.type === 'heartbeat' && !this.#hear()) messages.stop();
     }
   }
 
-  #collect(changes: readonly RowChange[]): void {
-    for (const change of changes) this.#pending.set(change.key, change);
+  /** Notes a word from the server; false where reading must begin anew. */
+  #hear(): boolean {
+    const silentMs = Date.now() - this.#heardAt;
+    if (!mayResume(silentMs)) return false;
+    this.#heardAt = Date.now();
+    return true;
   }
 
-  /** Hands over what has been collected, at a point where it is a state of the publisher exactly; one batch at a time, whoever asks. */
+  /** Hands over whatever may be handed over. While a handover is under way there is nothing to begin: who ends it goes on. */
   async #deliver(): Promise<void> {
-    while (!this.#stopped && this.#state.isSettled && (this.#pending.size > 0 || this.#state.reached !== this.#delivered)) {
-      this.#delivering ??= this.#deliverBatch(this.#state.reached!).finally(() => {
-        this.#delivering = null;
-      });
-      await this.#delivering;
+    while (!this.#stopped) {
+      const handover = this.#delivery.begin(this.#state);
+      if (handover === null) return;
+      await this.#handOver(handover);
     }
   }
 
-  async #deliverBatch(revision: Revision): Promise<void> {
+  async #handOver({ changes, revision }: Handover): Promise<void> {
     const { onBatch, log, kind } = this.#options;
-    const changes = [...this.#pending.values()];
-    this.#pending.clear();
     try {
       await onBatch(batchOf(kind, changes, revision, log));
-      this.#handled(revision);
+      this.#delivery.succeed();
+      this.#tell(revision);
     } catch (err) {
       log.error({ err, kind: kind.name }, 'a batch of rows could not be applied');
-      for (const change of changes) if (!this.#pending.has(change.key)) this.#pending.set(change.key, change);
       await sleep(retryMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
+      this.#delivery.fail();
     }
   }
 
-  #handled(revision: Revision): void {
-    if (this.#delivered === null) this.#condition.ready();
-    this.#delivered = revision;
-    for (const waiter of this.#waiters) if (compareRevisions(revision, waiter.revision) >= 0) waiter.resolve();
-  }
-
-  /** No bucket holds tombstones that are older than an hour: what was reached before that can't come again. */
-  #forgetTombstones(now: number): void {
-    if (this.#mark !== null && now - this.#mark.at > tombstonesLiveMs) {
-      this.#state.advance({ type: 'forget', upTo: this.#mark.revision });
-      this.#mark = null;
-    }
-    if (this.#mark === null && this.#state.reached !== null) this.#mark = { at: now, revision: this.#state.reached };
+  #tell(revision: Revision): void {
+    this.#condition.ready();
+    for (const waiter of this.#waiters) if (includesRevision(revision, waiter.revision)) waiter.resolve();
   }
 }

@@ -58,17 +58,19 @@ return {'ok'}
 `;
 
 /**
- * ARGV: kind, greatest age in ms, greatest count. Answers {'ok', key, record…}: tombstones that are older. Invariant: the kind's last change is never
- * among them: a consumer that comes later learns from it how far the stream has got.
+ * ARGV: kind, greatest age in ms, greatest count. Answers {'ok', key, record…}: tombstones that are older. Invariant: only those behind which something
+ * has been published, as whatever stands last in a bucket tells consumers how far it has got.
  */
 export const expiredTombstones = /* lua */ `
 local answer = {'ok'}
-local last = current_revision(ARGV[2])
+local of, last = string.match(redis.call('GET', stream_key(ARGV[2], 'published')) or '', '^(%d+) (%d+)$')
+if of ~= incarnation then return answer end
 local before, count = tonumber(now_ms()) - tonumber(ARGV[3]), tonumber(ARGV[4])
 local all = redis.call('HGETALL', stream_key(ARGV[2], 'rows'))
 for i = 1, #all, 2 do
   local row = parse_record(all[i + 1])
-  if not row.present and row.revision ~= last and tonumber(row.payload) <= before and #answer < 2 * count then
+  local is_behind = row.incarnation == of and row.counter < tonumber(last)
+  if not row.present and is_behind and tonumber(row.payload) <= before and #answer < 2 * count then
     answer[#answer + 1] = all[i]
     answer[#answer + 1] = all[i + 1]
   end

@@ -1,0 +1,1 @@
+export { type Run, runSeed } from './chaos.ts';

@@ -1,0 +1,238 @@
+import type { Revision } from '@myelin/contracts/types';
+import type { ExpiredTombstone, IncarnationLook, Place, QueuedWrite, RelayAnswers } from '@myelin/outbox';
+import { compareRevisions } from '@myelin/revision';
+import { type Bucket, formatBucket, type Write } from '@myelin/state-stream';
+import { Refusal } from '../machine.ts';
+
+/** What a script answers under another incarnation than the caller's. */
+export class OtherIncarnation extends Refusal {
+  readonly believed: bigint;
+
+  constructor(believed: bigint) {
+    super(`Redis has another incarnation than ${believed}`);
+    this.believed = believed;
+  }
+}
+
+interface Row {
+  readonly revision: Revision;
+  /** Null: a tombstone. */
+  readonly value: string | null;
+  readonly removedAtMs: number;
+}
+
+/** What a Redis holds of one kind; all of it is lost at once. */
+interface Contents {
+  incarnation: bigint | null;
+  life: string | null;
+  counter: bigint;
+  rows: Map<string, Row>;
+  outbox: QueuedWrite[];
+  bucket: { number: number; sequence: number };
+  published: Revision | null;
+  lease: { owner: string; untilMs: number } | null;
+  entries: number;
+}
+
+const empty = (): Contents => ({
+  incarnation: null,
+  life: null,
+  counter: 0n,
+  rows: new Map(),
+  outbox: [],
+  bucket: { number: 0, sequence: 0 },
+  published: null,
+  lease: null,
+  entries: 0,
+});
+
+/**
+ * Redis with the scripts of libs/outbox, for one kind: each method is one script, atomic as Redis runs it. redis.int.spec.ts holds it against the real
+ * scripts in a real Redis.
+ */
+export class RedisModel {
+  #contents = empty();
+  readonly #kind: string;
+  readonly #nowMs: () => number;
+  /** Told of every state that rows have been in, as the revision after the change. */
+  readonly #onState: (revision: Revision, rows: ReadonlyMap<string, string>) => void;
+
+  constructor(kind: string, nowMs: () => number, onState: (revision: Revision, rows: ReadonlyMap<string, string>) => void = () => {}) {
+    this.#kind = kind;
+    this.#nowMs = nowMs;
+    this.#onState = onState;
+  }
+
+  /** Loses everything. */
+  wipe(): void {
+    this.#contents = empty();
+  }
+
+  get incarnation(): bigint | null {
+    return this.#contents.incarnation;
+  }
+
+  get revision(): Revision {
+    return { incarnation: this.#contents.incarnation ?? 0n, counter: this.#contents.counter };
+  }
+
+  /** What is remembered of the bucket. */
+  get bucket(): { readonly number: number; readonly sequence: number } {
+    return this.#contents.bucket;
+  }
+
+  get outboxLength(): number {
+    return this.#contents.outbox.length;
+  }
+
+  /** The rows that are there. */
+  get rows(): ReadonlyMap<string, string> {
+    return new Map([...this.#contents.rows].flatMap(([key, { value }]) => (value === null ? [] : [[key, value]])));
+  }
+
+  /** Whether the scripts say of a revision that it has been published. */
+  isPublished(revision: Revision): boolean {
+    const { published } = this.#contents;
+    return published !== null && published.incarnation === revision.incarnation && published.counter >= revision.counter;
+  }
+
+  look(name: string): IncarnationLook {
+    const { incarnation } = this.#contents;
+    if (incarnation !== null) return { word: 'open', incarnation };
+    this.#contents.life ??= name;
+    return { word: 'empty', life: this.#contents.life };
+  }
+
+  open(life: string, greatest: bigint): IncarnationLook {
+    const { incarnation } = this.#contents;
+    if (incarnation !== null) return { word: 'open', incarnation };
+    if (this.#contents.life !== life) return { word: 'empty', life: this.#contents.life ?? '' };
+    const time = BigInt(this.#nowMs());
+    const opened = time > greatest ? time : greatest + 1n;
+    this.#contents.incarnation = opened;
+    this.#note();
+    return { word: 'open', incarnation: opened };
+  }
+
+  /** `value` null removes. Returns the revision of the row after it; null where there was nothing to remove. */
+  change(incarnation: bigint, key: string, value: string | null): Revision | null {
+    this.#believe(incarnation);
+    const row = this.#contents.rows.get(key);
+    const before = row?.value ?? null;
+    if (value === null && before === null) return null;
+    if (value === before && row!.revision.incarnation === incarnation) return row!.revision;
+    const revision = this.#nextRevision();
+    this.#announce(key, { revision, value, removedAtMs: this.#nowMs() });
+    this.#note();
+    return revision;
+  }
+
+  holdLease(incarnation: bigint, owner: string, ms: number, renew: boolean): RelayAnswers['hold lease'] {
+    this.#believe(incarnation);
+    const nowMs = this.#nowMs();
+    const { lease } = this.#contents;
+    const holder = lease !== null && lease.untilMs > nowMs ? lease.owner : null;
+    if ((holder !== null && holder !== owner) || (!renew && holder === null)) return { isHeld: false, incarnation, nowMs: 0 };
+    if (renew) this.#contents.lease = { owner, untilMs: nowMs + ms };
+    return { isHeld: true, incarnation, nowMs };
+  }
+
+  recall(incarnation: bigint): RelayAnswers['recall bucket'] {
+    this.#believe(incarnation);
+    const { number, sequence } = this.#contents.bucket;
+    return { bucket: { kind: this.#kind, incarnation, number }, sequence };
+  }
+
+  raise(lost: Bucket, beyond: number): number | null {
+    this.#believe(lost.incarnation);
+    if (this.#contents.bucket.number !== lost.number) return null;
+    const number = this.nextNumber(Math.max(lost.number, beyond));
+    this.#contents.bucket = { number, sequence: 0 };
+    this.#contents.outbox = [];
+    const sorted = [...this.#contents.rows].sort(([, a], [, b]) => compareRevisions(a.revision, b.revision));
+    for (const [key, row] of sorted) this.#announce(key, row);
+    const bucket = formatBucket({ ...lost, number });
+    this.#queue({ key: '', entry: { type: 'end', bucket, revision: this.revision } });
+    return number;
+  }
+
+  fetch(limit: number): readonly QueuedWrite[] {
+    return this.#contents.outbox.slice(0, limit);
+  }
+
+  acknowledge({ bucket, sequence }: Place, { id, revisionText }: QueuedWrite): boolean {
+    this.#believe(bucket.incarnation);
+    const state = this.#contents.bucket;
+    if (state.number !== bucket.number) return false;
+    this.#contents.outbox = this.#contents.outbox.filter((entry) => Number(entry.id) > Number(id));
+    state.sequence = Math.max(state.sequence, sequence);
+    const [of, counter] = revisionText.split(' ').map(BigInt);
+    const revision = { incarnation: of!, counter: counter! };
+    if (!this.isPublished(revision)) this.#contents.published = revision;
+    return true;
+  }
+
+  expired({ incarnation }: Bucket, keepMs: number, limit: number): readonly ExpiredTombstone[] {
+    this.#believe(incarnation);
+    const before = this.#nowMs() - keepMs;
+    return [...this.#contents.rows]
+      .filter(([, row]) => row.value === null && row.removedAtMs <= before && this.isBehind(row.revision, this.#contents.published))
+      .slice(0, limit)
+      .map(([key, row]) => ({ key, record: recordOf(row) }));
+  }
+
+  forget({ incarnation, number }: Bucket, tombstones: readonly ExpiredTombstone[]): void {
+    this.#believe(incarnation);
+    if (this.#contents.bucket.number !== number) return;
+    for (const { key, record } of tombstones) {
+      const row = this.#contents.rows.get(key);
+      if (row !== undefined && recordOf(row) === record) this.#contents.rows.delete(key);
+    }
+  }
+
+  /** Whether something has been published behind it. */
+  protected isBehind(revision: Revision, published: Revision | null): boolean {
+    return published !== null && published.incarnation === revision.incarnation && revision.counter < published.counter;
+  }
+
+  /** The number of the bucket after `last`. */
+  protected nextNumber(last: number): number {
+    return last + 1;
+  }
+
+  #believe(incarnation: bigint): void {
+    if (this.#contents.incarnation !== incarnation) throw new OtherIncarnation(incarnation);
+  }
+
+  #nextRevision(): Revision {
+    this.#contents.counter++;
+    return this.revision;
+  }
+
+  #announce(key: string, row: Row): void {
+    this.#contents.rows.set(key, row);
+    const { revision, value } = row;
+    this.#queue({ key, entry: value === null ? { type: 'tombstone', revision } : { type: 'row', revision, payload: Buffer.from(value) } });
+  }
+
+  #queue(write: Write): void {
+    const { incarnation, counter } = write.entry.revision;
+    this.#contents.outbox.push({ id: `${++this.#contents.entries}`, incarnation, revisionText: `${incarnation} ${counter}`, write });
+  }
+
+  #note(): void {
+    this.#onState(this.revision, this.rows);
+  }
+}
+
+function recordOf({ revision, value, removedAtMs }: Row): string {
+  return `${revision.incarnation} ${revision.counter} ${value === null ? `- ${removedAtMs}` : `+ ${value}`}`;
+}
+
+/** A state of rows as text: equal states, equal texts. */
+export function textOf(rows: ReadonlyMap<string, string>): string {
+  return [...rows]
+    .map(([key, value]) => `${key}=${value}`)
+    .sort()
+    .join(' ');
+}
