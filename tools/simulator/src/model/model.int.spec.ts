@@ -1,6 +1,6 @@
 import { RedisLink, RelayBucket, RelayQueue, RowTable, Store } from '@myelin/outbox';
 import { Lifecycle, Readiness, silentLog } from '@myelin/service';
-import { type ChildServer, eventually, startNats, startRedis } from '@myelin/service/testing';
+import { type ChildServer, startNats, startRedis } from '@myelin/service/testing';
 import {
   type Bucket,
   BucketWriter,
@@ -55,9 +55,8 @@ function plain(answer: unknown): unknown {
 
 it.each(Array.from({ length: seeds }, (_, seed) => seed))('Redis, calls of seed %d', async (seed) => {
   const random = new Random(seed);
-  await redisLink.run((client) => client.flushall());
-  await store.run({ lua: "return {'incarnation'}", sha: '0' }).catch(() => {});
-  const incarnation = await eventually(() => store.incarnation(AbortSignal.timeout(5000)));
+  const incarnation = await store.incarnation(AbortSignal.timeout(5000));
+  await redisLink.run(async (client) => client.del('none', ...(await client.keys('myelin:stream:*'))));
   // Time stands still in the model: leases and tombstones are asked for with spans that no test takes.
   const model = new RedisModel(kind, () => Number(incarnation));
   model.open((model.look('x') as { life: string }).life, 0n);
@@ -76,7 +75,9 @@ it.each(Array.from({ length: seeds }, (_, seed) => seed))('Redis, calls of seed 
     async () => {
       const [owner, renew] = [random.below(2), random.chance(0.6)];
       const name = ['A', 'B'][owner]!;
-      return [await queues[owner]!.holdLease(renew, AbortSignal.timeout(5000)), model.holdLease(incarnation, name, 3000, renew)];
+      const real = await queues[owner]!.holdLease(renew, AbortSignal.timeout(5000));
+      await redisLink.run((client) => client.pexpire(`myelin:stream:${kind}:lease`, 60_000));
+      return [real, model.holdLease(incarnation, name, 3000, renew)];
     },
     async () => [await queue.recall(incarnation), model.recall(incarnation)],
     async () => {
