@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * What happens at the node side of a pod's veth pair: `from_pod` where the pod's packets come in (tc ingress), `to_pod` where the node's stack sends packets to the pod (tc egress). Shared by
- * all pods; which one it is says the interface. README.md tells the story.
+ * all pods; which one it is says the interface. And `from_tunnel`, where the tunnel device hands over what other nodes sent (tc ingress), without its outer headers. README.md tells the story.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -14,6 +15,7 @@
 #include "parse/packet.h"
 #include "stages/arp.h"
 #include "stages/arrival.h"
+#include "stages/claim.h"
 #include "stages/conclude.h"
 #include "stages/decide.h"
 #include "stages/deliver.h"
@@ -112,6 +114,65 @@ static __always_inline int hear_stack(struct __sk_buff *skb, struct run *run)
 	return REASON_UNSUPPORTED_L3;
 }
 
+enum {
+	HOP_OF_A_SUM = 0xfeff, /* one hop less: -0x0100, as the hop limit is the second byte of its word */
+};
+
+static __always_inline int decide_arrival(struct __sk_buff *skb, struct run *run)
+{
+	struct packet *packet = &run->packet;
+	int outcome = admit(packet);
+
+	if (outcome != CARRY_ON)
+		return outcome;
+	if (packet->kind == PACKET_ICMP_ERROR) {
+		outcome = check_claim(packet);
+		if (outcome == CARRY_ON)
+			outcome = relate(skb, packet);
+		if (outcome != UNDECIDED)
+			return outcome;
+	}
+	return decide(skb, run);
+}
+
+static __always_inline int enter_node(struct __sk_buff *skb, struct run *run, __u8 family)
+{
+	const struct endpoint *receiver = NULL;
+	struct packet *packet = &run->packet;
+	int outcome = parse(skb, packet, family);
+
+	if (outcome != CARRY_ON)
+		return outcome;
+	outcome = open_tunnel(skb, packet);
+	if (outcome != CARRY_ON)
+		return outcome;
+	if (family == 6 && packet->kind == PACKET_LINK_LOCAL)
+		return REASON_FORBIDDEN_ICMPV6;
+	outcome = packet->kind == PACKET_ICMP_ERROR ? UNDECIDED : recall(skb, run, NULL, &receiver, family);
+	if (outcome == UNDECIDED)
+		outcome = decide_arrival(skb, run);
+	if (outcome != CARRY_ON)
+		return outcome;
+	receiver = endpoint_of_slot(packet->slot);
+	if (!receiver)
+		return REASON_UNKNOWN_TARGET;
+	/* IPv6 has no sum of its own header: one over the whole packet (CHECKSUM_COMPLETE) would notice the hop that is taken off. */
+	if (family == 6)
+		bpf_csum_update(skb, HOP_OF_A_SUM);
+	return route_to_pod(skb, packet, receiver, family);
+}
+
+static __always_inline int hear_tunnel(struct __sk_buff *skb, struct run *run)
+{
+	switch (skb->protocol) {
+	case bpf_htons(ETH_P_IP):
+		return enter_node(skb, run, 4);
+	case bpf_htons(ETH_P_IPV6):
+		return enter_node(skb, run, 6);
+	}
+	return REASON_UNSUPPORTED_L3;
+}
+
 SEC("tc")
 int from_pod(struct __sk_buff *skb)
 {
@@ -128,6 +189,8 @@ int from_pod(struct __sk_buff *skb)
 	case FORWARD_TO_ENDPOINT:
 	case ANSWERED:
 		return bpf_redirect_peer(run->packet.redirect_to, 0);
+	case FORWARD_TO_NODE:
+		return bpf_redirect(run->packet.redirect_to, 0);
 	case FORWARD_TO_STACK:
 	case FORWARD_TO_HOST:
 		return TC_ACT_OK;
@@ -149,6 +212,25 @@ int to_pod(struct __sk_buff *skb)
 	outcome = hear_stack(skb, run);
 	conclude(skb, run, outcome);
 	return outcome == FORWARD_TO_ENDPOINT ? TC_ACT_OK : TC_ACT_SHOT;
+}
+
+SEC("tc")
+int from_tunnel(struct __sk_buff *skb)
+{
+	struct run *run = run_of_processor();
+	int outcome;
+
+	if (!run)
+		return TC_ACT_SHOT;
+	run->packet = (struct packet){ .side = DIRECTION_INGRESS, .at = DIRECTION_INGRESS };
+	outcome = hear_tunnel(skb, run);
+	conclude(skb, run, outcome);
+	if (is_drop(outcome))
+		return TC_ACT_SHOT;
+	/* The stack of another node doesn't know the MAC of this one's device, and receivers would take its frames for somebody else's. */
+	if (skb->pkt_type != PACKET_HOST)
+		bpf_skb_change_type(skb, PACKET_HOST);
+	return outcome == FORWARD_TO_ENDPOINT ? bpf_redirect_peer(run->packet.redirect_to, 0) : TC_ACT_OK;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

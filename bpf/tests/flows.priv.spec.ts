@@ -212,7 +212,7 @@ describe.each(families)('edits of what live flows depend on, over IPv%i', (famil
     await node.fromPod(client, away.udp());
     expect(await node.fromPod(client, away.udp())).toMatchObject({ marks: { COUNTER_FLOW_HIT: 1 } });
     node.tables.setApplied(3001, false);
-    node.tables.setPeer(family === 4 ? outside.ipv4 : outside.ipv6, { identity: 3001, node: 1 });
+    node.tables.setPeer(family === 4 ? outside.ipv4 : outside.ipv6, { identity: 3001 });
     expect(await node.fromPod(client, away.udp())).toMatchObject({ counter: 'egress 171 REASON_INVALID_IDENTITY' });
   });
 

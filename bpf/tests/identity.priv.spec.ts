@@ -52,7 +52,7 @@ describe.each(families)('who has an address, over IPv%i', (family) => {
     node.tables.setPrefix(family === 4 ? '198.51.100.0/24' : '2001:db8:ffff::/48', 1 << 24);
     node.tables.setPrefix(family === 4 ? '198.51.0.0/16' : '2001:db8::/32', 2 << 24);
     expect((await node.fromPod(client, to(outside).udp())).events).toMatchObject([{ destinationIdentity: 1 << 24 }]);
-    node.tables.setPeer(outside[address], { identity: identities.remoteNode, node: 3 });
+    node.tables.setPeer(outside[address], { identity: identities.remoteNode });
     expect((await node.fromPod(client, to(outside).udp(40001))).events).toMatchObject([{ destinationIdentity: identities.remoteNode }]);
   });
 
@@ -99,7 +99,7 @@ describe.each(families)('who has an address, over IPv%i', (family) => {
 
   it('D4: an address that somebody gets is reachable at once', async () => {
     expect(await node.fromPod(client, to(nobody).udp())).toMatchObject(unknown);
-    node.tables.setPeer(nobody[address], { identity: identities.remotePod, node: 1 });
+    node.tables.setPeer(nobody[address], { identity: identities.remotePod });
     expect(await node.fromPod(client, to(nobody).udp())).toMatchObject(toStack);
   });
 
@@ -138,14 +138,14 @@ describe.each(families)('who has an address, over IPv%i', (family) => {
   });
 
   it.each([256, 319, 320, 65535])('D5: finds the bit of identity %i', async (identity) => {
-    node.tables.setPeer(remotePod[address], { identity, node: 1 });
+    node.tables.setPeer(remotePod[address], { identity });
     expect(await node.fromPod(client, to(remotePod).udp())).toMatchObject(notApplied);
     node.tables.setApplied(identity, true);
     expect(await node.fromPod(client, to(remotePod).udp())).toMatchObject(toStack);
   });
 
   it('D5: identities of other clusters have no bit yet', async () => {
-    node.tables.setPeer(remotePod[address], { identity: (1 << 16) | 300, node: 1 });
+    node.tables.setPeer(remotePod[address], { identity: (1 << 16) | 300 });
     expect(await node.fromPod(client, to(remotePod).udp())).toMatchObject(notApplied);
   });
 });

@@ -6,6 +6,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "../parse/packet.h"
+#include "../types/endpoint.h"
 #include "../types/peer.h"
 
 struct {
@@ -60,4 +61,12 @@ static __always_inline const struct prefix *prefix_of_address(__u8 family, const
 	}
 	__builtin_memcpy(key6.address, address, sizeof(key6.address));
 	return bpf_map_lookup_elem(&prefixes_v6, &key6);
+}
+
+/* Where packets of somebody come in who is no pod of this node. */
+static __always_inline __u16 zone_of_peer(const struct peer *peer)
+{
+	if (peer->identity == IDENTITY_HOST)
+		return ZONE_HOST;
+	return peer->node ? ZONE_NODE + peer->node : ZONE_NATIVE;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "../types/endpoint.h"
+#include "../types/node.h"
 
 static __always_inline bool same_mac(const __u8 *a, const __u8 *b)
 {
@@ -18,10 +19,12 @@ static __always_inline bool same_mac(const __u8 *a, const __u8 *b)
 
 _Static_assert(__builtin_offsetof(struct endpoint, node_mac) == __builtin_offsetof(struct endpoint, mac) + ETH_ALEN, "an endpoint's MACs lie as they do in a frame to it");
 
-/* Addresses the frame to a pod, from its gateway. */
-static __always_inline void address_frame(void *frame, const struct endpoint *to)
+_Static_assert(__builtin_offsetof(struct node, own_mac) == __builtin_offsetof(struct node, mac) + ETH_ALEN, "and so do a node's");
+
+/* Addresses a frame. `to`: the receiver's MAC, the sender's right behind it, as struct endpoint (from its gateway) and struct node have them. */
+static __always_inline void address_frame(void *frame, const __u8 *to)
 {
-	const __u32 *macs = (const __u32 *)to->mac;
+	const __u32 *macs = (const __u32 *)to;
 	__u32 *words = frame;
 
 	words[0] = macs[0];

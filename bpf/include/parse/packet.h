@@ -45,7 +45,7 @@ struct packet {
 		__u32 ports; /* both, as they lie in memory */
 	};
 	__u32 redirect_to; /* interface into whose other end the packet goes */
-	__u32 source_identity; /* as far as known: for events */
+	__u32 source_identity; /* as far as known: for events; from a tunnel: what its header claims */
 	__u32 destination_identity;
 	__u32 egress_origin; /* which rules decided */
 	__u32 ingress_origin;

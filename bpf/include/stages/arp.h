@@ -54,7 +54,7 @@ static __always_inline int answer_arp(struct __sk_buff *skb, struct packet *pack
 	arp->sender = gateway_ipv4;
 	__builtin_memcpy(arp->target_mac, self->mac, ETH_ALEN);
 	__builtin_memcpy(arp->sender_mac, self->node_mac, ETH_ALEN);
-	address_frame(data, self);
+	address_frame(data, self->mac);
 	packet->redirect_to = skb->ifindex;
 	return ANSWERED;
 }

@@ -13,6 +13,7 @@
 #include "../parse/packet.h"
 #include "../types/counter.h"
 #include "../types/reason.h"
+#include "claim.h"
 #include "ends.h"
 #include "keys.h"
 #include "outcome.h"
@@ -36,6 +37,14 @@ static __always_inline bool is_of_the_link(const struct packet *packet)
 	return to->bytes[0] == 0xff || (to->words[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
 }
 
+/* From a tunnel: the header says who it is. */
+static __always_inline int take_sender(struct end *sender, const struct packet *packet)
+{
+	sender->identity = packet->source_identity;
+	sender->zone = packet->zone;
+	return check_claim(packet);
+}
+
 /* Finds both ends; what says that it comes from somebody else than it does is spoofed. */
 static __always_inline int find_ends(struct packet *packet, struct end *own, struct end *far)
 {
@@ -53,7 +62,7 @@ static __always_inline int find_ends(struct packet *packet, struct end *own, str
 	take_endpoint(own, self, packet->slot);
 	own->address = leaving ? packet->source : packet->destination;
 	far->address = leaving ? packet->destination : packet->source;
-	outcome = resolve(far);
+	outcome = is_node_zone(packet->zone) ? take_sender(far, packet) : resolve(far);
 	packet->source_identity = leaving ? own->identity : far->identity;
 	packet->destination_identity = leaving ? far->identity : own->identity;
 	if (!leaving && far->zone != packet->zone) {
@@ -68,14 +77,13 @@ static __always_inline int find_ends(struct packet *packet, struct end *own, str
  * Whether the packet answers another one: replies are never decided by themselves (design D3). Its entry may be gone while the other direction's lives on, each has its own time. A bare SYN
  * answers nothing.
  */
-static __always_inline bool is_reply(const struct packet *packet, __u16 far_zone)
+static __always_inline bool is_reply(const struct packet *packet)
 {
-
 	if (is_bare_syn(packet) || packet->entry == ENTRY_ORIGINAL)
 		return false;
 	if (packet->entry == ENTRY_REPLY)
 		return true;
-	return answers_open_flow(packet, far_zone);
+	return answers_open_flow(packet, packet->target);
 }
 
 /* Port (ICMP: type and code) that the flow's first packet was for. */
@@ -160,7 +168,7 @@ __noinline int decide(struct __sk_buff *skb, struct run *run)
 	outcome = find_ends(packet, &run->own, &run->far);
 	if (outcome != CARRY_ON)
 		return outcome;
-	packet->reply = is_reply(packet, run->far.zone);
+	packet->reply = is_reply(packet);
 	packet->is_judged = 1;
 	opener = (packet->side == DIRECTION_EGRESS) != packet->reply ? &run->own : &run->far;
 	other = opener == &run->own ? &run->far : &run->own;

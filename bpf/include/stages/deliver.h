@@ -10,11 +10,13 @@
 #include <bpf/bpf_helpers.h>
 
 #include "../maps/endpoints.h"
+#include "../maps/nodes.h"
 #include "../parse/ethernet.h"
 #include "../parse/packet.h"
 #include "../types/counter.h"
 #include "../types/reason.h"
 #include "outcome.h"
+#include "tunnel.h"
 
 /* One hop less; the checksum follows by RFC 1624, no matter what it was. */
 static __always_inline void pass_hop_ipv4(struct iphdr *ip)
@@ -25,25 +27,51 @@ static __always_inline void pass_hop_ipv4(struct iphdr *ip)
 	ip->ttl--;
 }
 
+static __always_inline void pass_hop(void *network, __u8 family)
+{
+	if (family == 4)
+		pass_hop_ipv4(network);
+	else
+		((struct ipv6hdr *)network)->hop_limit--;
+}
+
 /* To a pod of this node: what a router between the two would do. */
 static __always_inline int route_to_pod(struct __sk_buff *skb, struct packet *packet, const struct endpoint *receiver, __u8 family)
 {
 	void *data = (void *)(long)skb->data;
 	const void *end = (const void *)(long)skb->data_end;
-	struct ipv6hdr *ipv6 = data + ETH_HLEN;
-	struct iphdr *ipv4 = data + ETH_HLEN;
 
 	if (packet->hop_limit <= 1)
 		return REASON_TTL;
-	if ((const void *)(ipv4 + 1) > end)
+	if (data + ETH_HLEN + sizeof(struct iphdr) > end)
 		return REASON_TRUNCATED_HEADER;
 	packet->redirect_to = receiver->ifindex;
-	address_frame(data, receiver);
-	if (family == 4)
-		pass_hop_ipv4(ipv4);
-	else
-		ipv6->hop_limit--;
+	address_frame(data, receiver->mac);
+	pass_hop(data + ETH_HLEN, family);
 	return FORWARD_TO_ENDPOINT;
+}
+
+/* The inner Ethernet header is made for the tunnel device of the other node, the hop taken off as by the router that this node is. */
+static __always_inline int route_to_node(struct __sk_buff *skb, struct packet *packet, __u8 family)
+{
+	const struct node *node = node_of_zone(packet->target);
+	void *data;
+
+	if (packet->hop_limit <= 1)
+		return REASON_TTL;
+	if (!node)
+		return REASON_NO_TUNNEL;
+	if (is_too_big(skb, node, family))
+		return FORWARD_TO_STACK;
+	if (!write_tunnel_key(skb, packet, node))
+		return REASON_NO_TUNNEL;
+	packet->redirect_to = node->interface;
+	data = (void *)(long)skb->data;
+	if (data + ETH_HLEN + sizeof(struct iphdr) > (void *)(long)skb->data_end)
+		return REASON_TRUNCATED_HEADER;
+	address_frame(data, node->mac);
+	pass_hop(data + ETH_HLEN, family);
+	return FORWARD_TO_NODE;
 }
 
 /* The node's stack routes what isn't for a pod of this node, and takes one hop off by itself. */
@@ -51,5 +79,7 @@ static __always_inline int route(struct __sk_buff *skb, struct packet *packet, c
 {
 	if (receiver)
 		return route_to_pod(skb, packet, receiver, family);
+	if (is_node_zone(packet->target))
+		return route_to_node(skb, packet, family);
 	return packet->target == ZONE_HOST ? FORWARD_TO_HOST : FORWARD_TO_STACK;
 }

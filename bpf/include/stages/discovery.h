@@ -107,7 +107,7 @@ static __always_inline int answer_solicitation(struct __sk_buff *skb, struct pac
 	frame->message.option_type = OPTION_TARGET_MAC;
 	__builtin_memcpy(frame->message.option_mac, self->node_mac, ETH_ALEN);
 	frame->message.header.checksum = message_checksum(frame);
-	address_frame(frame, self);
+	address_frame(frame, self->mac);
 	packet->redirect_to = skb->ifindex;
 	return ANSWERED;
 }

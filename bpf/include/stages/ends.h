@@ -63,7 +63,7 @@ __noinline int resolve(struct end *end)
 		return CARRY_ON;
 	}
 	end->identity = peer->identity;
-	end->zone = peer->identity == IDENTITY_HOST ? ZONE_HOST : ZONE_NATIVE;
+	end->zone = zone_of_peer(peer);
 	if (!peer->slot)
 		return CARRY_ON;
 	endpoint = endpoint_of_slot(peer->slot);

@@ -65,9 +65,16 @@ static __always_inline int drop_again(const struct __sk_buff *skb, struct packet
 	return action->rewrite;
 }
 
+/* Of what comes from a tunnel the entry says whom it is for; a packet that claims another identity than the entry's has to be decided anew (design D1). */
+static __always_inline const struct endpoint *receiver_by_tunnel(struct packet *packet, const struct flow_action *action)
+{
+	packet->slot = action->target;
+	return action->identity == packet->source_identity ? endpoint_of_slot(action->target) : NULL;
+}
+
 /*
- * CARRY_ON: go on to where the entry says, which is `receiver` if that is a pod of this node. UNDECIDED: there is no entry, it is out of date, or the packet opens a new connection on an
- * old one's ports; a bare SYN never counts as a reply.
+ * `self`: NULL for what comes from a tunnel. CARRY_ON: go on to where the entry says, which is `receiver` if that is a pod of this node. UNDECIDED: there is no entry, it is out of date, or the
+ * packet opens a new connection on an old one's ports; a bare SYN never counts as a reply.
  */
 static __always_inline int recall(const struct __sk_buff *skb, struct run *run, const struct endpoint *self, const struct endpoint **receiver, __u8 family)
 {
@@ -87,7 +94,9 @@ static __always_inline int recall(const struct __sk_buff *skb, struct run *run, 
 	if (action->flags & FLOW_REPLY && is_bare_syn(packet))
 		return UNDECIDED;
 	*receiver = receiver_of(packet);
-	if (!is_current(packet, self, *receiver, action)) {
+	if (!self)
+		self = receiver_by_tunnel(packet, action);
+	if (!self || !is_current(packet, self, *receiver, action)) {
 		count(COUNTER_FLOW_STALE, skb->len);
 		return UNDECIDED;
 	}

@@ -9,6 +9,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "../maps/peers.h"
 #include "../parse/icmp.h"
 #include "../parse/ipv4.h"
 #include "../parse/packet.h"
@@ -93,6 +94,14 @@ static __always_inline bool would_pass(struct packet *answer, union flow_key *ke
 	return is_current(answer, self, receiver_of(answer), &found->action);
 }
 
+/* Where answers from beyond the node come in. */
+static __always_inline __u16 zone_beyond(const struct packet *answer)
+{
+	const struct peer *peer = peer_of_address(answer->family, &answer->source);
+
+	return peer ? zone_of_peer(peer) : ZONE_NATIVE;
+}
+
 /* CARRY_ON: the error goes where an answer would. UNDECIDED: it has to be decided as a flow of its own. */
 __noinline int relate(struct __sk_buff *skb, struct packet *packet)
 {
@@ -116,7 +125,7 @@ __noinline int relate(struct __sk_buff *skb, struct packet *packet)
 		return UNDECIDED;
 	if (!would_pass(&answer, &key, self, packet->zone, &found)) {
 		/* Errors of the node's own stack about what it forwards. */
-		if (packet->zone != ZONE_HOST || !would_pass(&answer, &key, self, ZONE_NATIVE, &found))
+		if (packet->zone != ZONE_HOST || !would_pass(&answer, &key, self, zone_beyond(&answer), &found))
 			return UNDECIDED;
 	}
 	packet->target = answer.target;

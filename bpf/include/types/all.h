@@ -7,6 +7,7 @@
 #include "endpoint.h"
 #include "event.h"
 #include "flow.h"
+#include "node.h"
 #include "peer.h"
 #include "policy.h"
 #include "reason.h"

@@ -11,6 +11,7 @@ enum forward_class {
 	FORWARD_TO_HOST = 3,
 	ANSWERED = 4, /* ARP and neighbour discovery, by the program itself */
 	CONSUMED = 5, /* harmless link-local chatter (MLD, router solicitation): not policed, not passed on */
+	FORWARD_TO_NODE = 6, /* by the tunnel to another node */
 };
 
 /* Not packets: beyond 3 × 256. */

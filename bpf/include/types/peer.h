@@ -20,7 +20,7 @@ enum reserved_identity {
 struct peer {
 	__u32 identity;
 	__u16 slot; /* local endpoint; 0: elsewhere */
-	__u16 node; /* node slot; 0: this node */
+	__u16 node; /* slot of the node to which a tunnel leads there (types/node.h); 0: this node, or routed without a tunnel */
 };
 
 struct prefix4_key {

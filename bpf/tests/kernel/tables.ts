@@ -5,6 +5,8 @@ import {
   endpointCodec,
   endpointFlags,
   interfaceCodec,
+  nodeCodec,
+  nodeSlotCodec,
   nodeStateCodec,
   PEER_EPOCHS,
   peerCodec,
@@ -32,6 +34,19 @@ export interface Pod {
   readonly audit?: boolean;
 }
 
+/** Another node, reached through a tunnel. */
+export interface FarNode {
+  readonly slot: number;
+  /** Outer address. */
+  readonly address: string;
+  readonly mac: string;
+  readonly ownMac: string;
+  /** The tunnel device; 0: there is none. */
+  readonly interface: number;
+  readonly mtu: number;
+  readonly podRanges: readonly string[];
+}
+
 /** Who has an address. */
 export interface PeerSpec {
   readonly identity: number;
@@ -46,6 +61,9 @@ export class Tables {
   readonly #endpoints: TestMap;
   readonly #addresses: Readonly<Record<4 | 6, TestMap>>;
   readonly #prefixes: Readonly<Record<4 | 6, TestMap>>;
+  readonly #nodes: TestMap;
+  readonly #nodeSlots: TestMap;
+  readonly #podRanges: TestMap;
   readonly #applied: TestMap;
   readonly #peerEpochs: BpfMap;
   readonly #state: BpfMap;
@@ -58,6 +76,9 @@ export class Tables {
     this.#endpoints = map('endpoints');
     this.#addresses = { 4: map('addresses_v4'), 6: map('addresses_v6') };
     this.#prefixes = { 4: map('prefixes_v4'), 6: map('prefixes_v6') };
+    this.#nodes = map('nodes');
+    this.#nodeSlots = map('node_slots');
+    this.#podRanges = map('pod_ranges');
     this.#applied = map('applied_identities');
     this.#peerEpochs = object.map('peer_epochs');
     this.#state = object.map('node_state');
@@ -79,6 +100,9 @@ export class Tables {
       this.#addresses[6],
       this.#prefixes[4],
       this.#prefixes[6],
+      this.#nodes,
+      this.#nodeSlots,
+      this.#podRanges,
       this.#applied,
     ])
       table.reset();
@@ -129,6 +153,25 @@ export class Tables {
     });
   }
 
+  addNode({ slot, address: outer, mac, ownMac, interface: device, mtu, podRanges }: FarNode): void {
+    const { family, ...rest } = address(outer);
+    const value = { mac: macBytes(mac), ownMac: macBytes(ownMac), interface: device, address: toBytes({ family, ...rest }), mtu, family };
+    this.turn((epoch) => {
+      this.#nodes.write(integerKey(slot), nodeCodec.encode(value));
+      this.#nodeSlots.write(toBytes(address(outer)), nodeSlotCodec.encode({ slot }));
+      for (const range of podRanges) this.#podRanges.write(wideKey(prefix(range)), nodeSlotCodec.encode({ slot }));
+      this.#prefixEpoch = epoch;
+    });
+  }
+
+  /** That node no longer has the range. */
+  removeRange(range: string): void {
+    this.turn((epoch) => {
+      this.#podRanges.remove(wideKey(prefix(range)));
+      this.#prefixEpoch = epoch;
+    });
+  }
+
   setApplied(identity: number, applied: boolean): void {
     const key = integerKey(Math.floor(identity / 64));
     if (identity >= APPLIED_WORDS * 64) return;
@@ -172,6 +215,11 @@ function encodePod(pod: Pod, epoch: number): Buffer {
 
 function addressKey(of: Address): Uint8Array {
   return toBytes(of, of.family === 4 ? 4 : 16);
+}
+
+/** Of both families in one table: IPv4 behind ::ffff:. */
+function wideKey({ family, value, bits }: Prefix): Buffer {
+  return prefix6KeyCodec.encode({ prefixLength: family === 4 ? 96 + bits : bits, address: toBytes({ family, value }) });
 }
 
 function prefixKey(of: Prefix): Buffer {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type BpfMap, BpfObject, type BpfProgram, RingBuffer, records, type TestRunResult } from '@myelin/bpf-native';
 import { type Event, eventCodec } from '@myelin/datapath-layout';
 import { dumpBuckets } from '../flow/bucket-dump.ts';
+import { Arrival, type Outer } from './arrival.ts';
 import { Counts } from './counts.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
 import { type Pod, Tables } from './tables.ts';
@@ -15,7 +16,7 @@ const flowBuckets = 64;
 const keysUpTo = (count: number) => Buffer.concat(Array.from({ length: count }, (_, index) => integerKey(index)));
 
 /** Offsets in `struct __sk_buff` of what a test run may set. */
-const contextFields = { size: 192, ingressIfindex: 36, ifindex: 40 } as const;
+const contextFields = { size: 192, ingressIfindex: 36, ifindex: 40, gsoSize: 176 } as const;
 
 /** The test run's interface: it has to exist, and its node side plays every pod's in turn. */
 const loopback = 1;
@@ -26,10 +27,18 @@ const sweepTurns = 16;
 /** Where a packet that the node's stack sends to a pod comes from. */
 export type Origin = 'host' | 'native';
 
+/** What of a run's context and number is not as usual. */
+interface TestRun {
+  readonly ingressIfindex?: number;
+  readonly repeat?: number;
+  readonly gsoSize?: number;
+}
+
 /** The pod programs in the kernel, with maps that a test fills and packets that it sends. */
 export class TestNode {
   readonly tables: Tables;
   readonly #object: BpfObject;
+  readonly #arrival: Arrival;
   readonly #programs: { readonly fromPod: BpfProgram; readonly toPod: BpfProgram };
   /** What the programs remember of packets, and nothing in it. */
   readonly #memories: readonly { readonly map: BpfMap; readonly keys: Buffer; readonly empty: Buffer }[];
@@ -39,8 +48,9 @@ export class TestNode {
   #ring: RingBuffer | null = null;
   #records: Event[] = [];
 
-  private constructor(object: BpfObject, isHeard: boolean) {
+  private constructor(object: BpfObject, arrival: Arrival, isHeard: boolean) {
     this.#object = object;
+    this.#arrival = arrival;
     this.tables = new Tables(object);
     this.#programs = { fromPod: object.program('from_pod'), toPod: object.program('to_pod') };
     this.#memories = ['flows_v4', 'flows_v6', 'denials', 'repeats'].map((name) => {
@@ -75,7 +85,7 @@ export class TestNode {
     }
     object.setMaxEntries('events', eventBytes);
     await object.load();
-    return new TestNode(object, isHeard);
+    return new TestNode(object, await Arrival.load(object.program('from_tunnel')), isHeard);
   }
 
   /** Forgets everything but the clock: as a node on which nothing has happened yet. */
@@ -97,24 +107,34 @@ export class TestNode {
   }
 
   /** A packet that the pod sends. */
-  async fromPod(pod: Pod, packet: Buffer, { repeat = 1 }: { readonly repeat?: number } = {}): Promise<Outcome> {
-    return this.#run(this.#programs.fromPod, pod.slot, packet, 0, repeat);
+  async fromPod(
+    pod: Pod,
+    packet: Buffer,
+    { repeat = 1, gsoSize = 0 }: { readonly repeat?: number; readonly gsoSize?: number } = {},
+  ): Promise<Outcome> {
+    return this.#run(this.#programs.fromPod, pod.slot, packet, { repeat, gsoSize });
+  }
+
+  /** A packet that the tunnel device took its outer headers off. */
+  async fromTunnel(packet: Buffer, outer: Outer): Promise<Outcome> {
+    this.#arrival.set(outer);
+    return this.#run(this.#arrival.program, 0, packet);
   }
 
   /** A packet that the node's stack sends to the pod: its own, or one that it forwards. */
   async toPod(pod: Pod, packet: Buffer, from: Origin, { repeat = 1 }: { readonly repeat?: number } = {}): Promise<Outcome> {
-    return this.#run(this.#programs.toPod, pod.slot, packet, from === 'native' ? loopback : 0, repeat);
+    return this.#run(this.#programs.toPod, pod.slot, packet, { ingressIfindex: from === 'native' ? loopback : 0, repeat });
   }
 
   /** A packet that comes in by an interface of no pod. */
   async fromNobody(packet: Buffer): Promise<Outcome> {
-    return this.#run(this.#programs.fromPod, 0, packet, 0, 1);
+    return this.#run(this.#programs.fromPod, 0, packet);
   }
 
   /** The same pod's packets from several processors at once, each `repeat` times. */
   async fromPodAtOnce(pod: Pod, packets: readonly Buffer[], { repeat }: { readonly repeat: number }): Promise<Outcome> {
     return this.#account(packets, repeat, () =>
-      Promise.all(packets.map((packet) => this.#runProgram(this.#programs.fromPod, pod.slot, packet, 0, repeat))),
+      Promise.all(packets.map((packet) => this.#runProgram(this.#programs.fromPod, pod.slot, packet, { repeat }))),
     );
   }
 
@@ -139,18 +159,25 @@ export class TestNode {
   close(): void {
     this.#ring?.close();
     this.#sweeper?.close();
+    this.#arrival.close();
     this.#object.close();
   }
 
-  #run(program: BpfProgram, slot: number, packet: Buffer, ingressIfindex: number, repeat: number): Promise<Outcome> {
-    return this.#account([packet], repeat, async () => [await this.#runProgram(program, slot, packet, ingressIfindex, repeat)]);
+  #run(program: BpfProgram, slot: number, packet: Buffer, run: TestRun = {}): Promise<Outcome> {
+    return this.#account([packet], run.repeat ?? 1, async () => [await this.#runProgram(program, slot, packet, run)]);
   }
 
-  #runProgram(program: BpfProgram, slot: number, packet: Buffer, ingressIfindex: number, repeat: number): Promise<TestRunResult> {
+  #runProgram(
+    program: BpfProgram,
+    slot: number,
+    packet: Buffer,
+    { ingressIfindex = 0, repeat = 1, gsoSize = 0 }: TestRun,
+  ): Promise<TestRunResult> {
     this.tables.attach(loopback, slot);
     const context = Buffer.alloc(contextFields.size);
     context.writeUInt32LE(ingressIfindex, contextFields.ingressIfindex);
     context.writeUInt32LE(loopback, contextFields.ifindex);
+    context.writeUInt32LE(gsoSize, contextFields.gsoSize);
     return program.testRun({ data: packet, context, repeat });
   }
 

@@ -9,6 +9,7 @@ import {
   type Tables as KernelTables,
   kernelPolicy,
   kernelPrefixes,
+  NodeTable,
   PolicyTable,
   PrefixTable,
 } from '@myelin/datapath';
@@ -102,13 +103,12 @@ export class WorldNode {
     await this.#putPolicies(policies.filter(({ identity }) => local.some((pod) => pod.identity === identity)));
     const peers = new Map<string, { readonly identity: number; readonly slot: number; readonly node: number }>();
     for (const { endpoint, slot, identity } of pods) {
-      const peer = endpoint.node === here ? { identity, slot, node: 0 } : { identity, slot: 0, node: 3 - this.number };
+      const peer = { identity, slot: endpoint.node === here ? slot : 0, node: 0 };
       for (const own of endpoint.addresses) peers.set(own, peer);
     }
     for (const { name, addresses } of world.nodes) {
-      const isHere = name === here;
-      const identity = reservedIdentities[isHere ? 'host' : 'remote-node'];
-      for (const own of addresses) peers.set(own, { identity, slot: 0, node: isHere ? 0 : 3 - this.number });
+      const identity = reservedIdentities[name === here ? 'host' : 'remote-node'];
+      for (const own of addresses) peers.set(own, { identity, slot: 0, node: 0 });
     }
     this.#putEndpoints(local);
     const kept = new Set([...peers.keys()].map((own) => address(own).value));
@@ -216,6 +216,7 @@ async function openTables(object: BpfObject): Promise<KernelTables> {
     endpoints: new EndpointTable({ endpoints: map('endpoints'), interfaces: map('interfaces') }, clock, refuse),
     addresses: await AddressTable.open(addressMaps, clock, refuse),
     prefixes: await PrefixTable.open({ 4: map('prefixes_v4'), 6: map('prefixes_v6') }, clock, refuse),
+    nodes: await NodeTable.open({ nodes: map('nodes'), slots: map('node_slots'), ranges: map('pod_ranges') }, clock, refuse),
     policies: await PolicyTable.open(policyMaps, clock, refuse),
     appliedIdentities: new AppliedIdentities(map('applied_identities')),
   };

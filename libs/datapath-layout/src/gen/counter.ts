@@ -10,6 +10,8 @@ export const forwardClass = {
   ANSWERED: 4,
   /** harmless link-local chatter (MLD, router solicitation): not policed, not passed on */
   CONSUMED: 5,
+  /** by the tunnel to another node */
+  FORWARD_TO_NODE: 6,
 } as const;
 export type ForwardClass = (typeof forwardClass)[keyof typeof forwardClass];
 /** Names by value. */
@@ -19,6 +21,7 @@ export const forwardClassNames: Readonly<Record<number, keyof typeof forwardClas
   3: 'FORWARD_TO_HOST',
   4: 'ANSWERED',
   5: 'CONSUMED',
+  6: 'FORWARD_TO_NODE',
 };
 
 /** `enum side_counter`. Not packets: beyond 3 × 256. */

@@ -4,6 +4,7 @@ export * from './counter.ts';
 export * from './endpoint.ts';
 export * from './event.ts';
 export * from './flow.ts';
+export * from './node.ts';
 export * from './peer.ts';
 export * from './policy.ts';
 export * from './reason.ts';

@@ -31,7 +31,7 @@ export interface Peer {
   readonly identity: number;
   /** local endpoint; 0: elsewhere */
   readonly slot: number;
-  /** node slot; 0: this node */
+  /** slot of the node to which a tunnel leads there (types/node.h); 0: this node, or routed without a tunnel */
   readonly node: number;
 }
 /** Layout of `struct peer`: 8 bytes. */
