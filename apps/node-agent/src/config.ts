@@ -50,7 +50,19 @@ export const nodeAgentConfiguration = configuration('node-agent', "Runs one node
   bpffs: field.path({ help: "folder on a BPF file system, this node's alone" }),
   stateDir: field.path({ help: 'folder for what a restart needs' }),
   cluster: field.text({ help: "the cluster's name in identity labels", default: 'default' }),
-  mtu: field.integer({ help: "MTU of the pods' interfaces", minimum: 1280, maximum: 65535, default: 1500 }),
+  routing: field.choice({
+    help: 'how packets travel between nodes, the same on all: in tunnels, or as they are',
+    choices: ['overlay', 'native'],
+    default: 'overlay',
+  }),
+  underlay: field.choice({ help: 'addresses that tunnels use, the same on all nodes', choices: ['ipv4', 'ipv6'], default: 'ipv4' }),
+  tunnelPort: field.integer({ help: 'UDP port of tunnels, the same on all nodes', minimum: 1, maximum: 65535, default: 8472 }),
+  mtu: field.integer({
+    help: "MTU of the pods' interfaces; 0: that of the nodes' network, less what a tunnel takes",
+    minimum: 0,
+    maximum: 65535,
+    default: 0,
+  }),
   masqueradeExclude: field.list<Prefix>({
     help: "destinations outside the cluster that see the pods' own addresses",
     placeholder: '<prefix>',

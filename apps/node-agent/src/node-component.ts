@@ -5,6 +5,7 @@ import { enableForwarding } from './adapters/forwarding.ts';
 import { checkRequirements } from './adapters/requirements.ts';
 import type { NodeAgentConfig } from './config.ts';
 import type { Node } from './control/node.ts';
+import { openUnderlay } from './control/underlay.ts';
 import { type WiredNode, wireNode } from './node-wiring.ts';
 
 /**
@@ -37,7 +38,9 @@ export class NodeComponent implements Component {
     enableForwarding(existsSync('/proc/sys/net/ipv6') ? new Set([4, 6]) : new Set([4]));
     this.#datapath = await openDatapath(bpffs, Object.fromEntries(tableSizes));
     log.info({ adopted: this.#datapath.adopted, attachedBy: this.#datapath.attachments.kind }, 'datapath opened');
-    const wired = wireNode(this.#config, this.#context, this.#datapath, features);
+    const underlay = await openUnderlay(this.#config, this.#datapath);
+    log.info({ ...underlay.routing, mtu: underlay.mtu }, 'way to other nodes opened');
+    const wired = wireNode(this.#config, this.#context, this.#datapath, features, underlay);
     this.#wired = wired;
     await wired.restore();
     this.#lifecycle = new Lifecycle(wired.components, { log, stopDeadlineMs });

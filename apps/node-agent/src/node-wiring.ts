@@ -10,6 +10,7 @@ import { Events } from './adapters/events.ts';
 import { IdentitySession } from './adapters/identity-session.ts';
 import { localAddresses } from './adapters/local-addresses.ts';
 import { Masquerade } from './adapters/masquerade.ts';
+import { PeerRoutes } from './adapters/peer-routes.ts';
 import { PolicySubscription } from './adapters/policy-subscription.ts';
 import type { ProbedFeature } from './adapters/requirements.ts';
 import { StateFolder } from './adapters/state-folder.ts';
@@ -25,6 +26,7 @@ import { Peers } from './control/peers.ts';
 import { Policies } from './control/policies.ts';
 import { readStatus } from './control/status.ts';
 import { TcxMoves } from './control/tcx-moves.ts';
+import type { Underlay } from './control/underlay.ts';
 
 /** A node whose parts are put together and not yet started. */
 export interface WiredNode {
@@ -41,6 +43,7 @@ export function wireNode(
   context: ServiceContext,
   datapath: Datapath,
   features: readonly ProbedFeature[],
+  underlay: Underlay,
 ): WiredNode {
   const { log, metrics, readiness } = context;
   const { meter } = metrics;
@@ -81,7 +84,7 @@ export function wireNode(
   const store = new EndpointStore(state);
   const nodeAddresses = Object.fromEntries(config.address.toReversed().map((address) => [address.family, address]));
   const moves = new TcxMoves(datapath.attachments, log);
-  const kernel = new EndpointKernel(datapath, moves, { nodeAddresses, mtu: config.mtu });
+  const kernel = new EndpointKernel(datapath, moves, { nodeAddresses, mtu: underlay.mtu });
   const endpoints: Endpoints = new Endpoints({
     cluster: config.cluster,
     store,
@@ -103,6 +106,7 @@ export function wireNode(
     readiness,
   });
 
+  const routes = new PeerRoutes(log);
   const masquerade = new Masquerade(log, readiness);
   const peers = new Peers({
     node: config.node,
@@ -111,11 +115,14 @@ export function wireNode(
     exclusions: config.masqueradeExclude,
     knownRanges: policies.storedRanges().flatMap((text) => parsePrefix(text) ?? []),
     addresses: datapath.addresses,
+    nodes: datapath.nodes,
+    underlay,
     state,
     log,
     localPeers: () => endpoints.localPeers(),
     onClusterRanges: (ranges) => policies.setClusterRanges(ranges),
     onMasquerade: (ranges) => masquerade.set(ranges),
+    onRoutes: (peerRoutes, complete) => routes.set(peerRoutes, complete),
   });
   const onEndpoints = async (batch: StreamBatch<EndpointAddress>) => {
     names.applyEndpoints(batch);

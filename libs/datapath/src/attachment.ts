@@ -15,12 +15,15 @@ import { DatapathError } from './error.ts';
 import { linkPin } from './pins.ts';
 
 /** The two programs of every endpoint: what leaves the pod comes in on the node's side of its pair, and the other way round. */
-const hooks = [
+const podHooks = [
   { program: 'from_pod', direction: 'ingress' },
   { program: 'to_pod', direction: 'egress' },
 ] as const;
 
-type Hook = (typeof hooks)[number];
+/** What a tunnel device gives comes in there; what goes into it, nobody but this node has sent. */
+const tunnelHook = { program: 'from_tunnel', direction: 'ingress' } as const;
+
+type Hook = (typeof podHooks)[number] | typeof tunnelHook;
 
 /** Our place among clsact filters. */
 const place: TcFilterPlace = { handle: 1, priority: 1 };
@@ -60,7 +63,7 @@ export class Attachments {
       throw new DatapathError('kernel', interfaceName, `there is no interface ${interfaceName} in the node's network namespace`);
     }
     let hasFilter = false;
-    for (const { program, direction } of hooks) {
+    for (const { program, direction } of podHooks) {
       const hook = { ifindex, direction };
       const isLinked =
         this.kind === 'tcx' && (await replaceTcx(this.#programs[program], hook, linkPin(this.#bpffs, interfaceName, program)));
@@ -70,6 +73,19 @@ export class Attachments {
     return { ifindex, isProvisional: hasFilter && this.kind === 'tcx' };
   }
 
+  /** Returns the index of the device that takes the outer headers off what other nodes send. It comes once a node, and may take its time; replaced in place as others. */
+  async attachTunnel(interfaceName: string): Promise<number> {
+    const ifindex = interfaceIndex(interfaceName);
+    if (ifindex === null)
+      throw new DatapathError('kernel', interfaceName, `there is no interface ${interfaceName} in the node's network namespace`);
+    const { program, direction } = tunnelHook;
+    const hook = { ifindex, direction };
+    const pin = linkPin(this.#bpffs, interfaceName, program);
+    if (this.kind === 'clsact') await attachFilter(this.#programs[program], hook, place);
+    else await attachTcx(this.#programs[program], hook, pin);
+    return ifindex;
+  }
+
   /**
    * One step of a provisional attachment towards tcx, of one grace period at most; true when none is left, or the interface has gone. The link runs before the filter and its verdict is final, so a packet meets one of them, never both
    * or none. Throws BpfError: what was attached stays so.
@@ -77,7 +93,7 @@ export class Attachments {
   async moveToTcx(interfaceName: string): Promise<boolean> {
     const ifindex = interfaceIndex(interfaceName);
     if (ifindex === null) return true;
-    const next = hooks.find(({ program }) => !existsSync(linkPin(this.#bpffs, interfaceName, program)));
+    const next = podHooks.find(({ program }) => !existsSync(linkPin(this.#bpffs, interfaceName, program)));
     if (next === undefined) {
       await removeClsact(ifindex);
       return true;
@@ -89,8 +105,8 @@ export class Attachments {
 
   /** Missing, interface or programs, is success. */
   async detach(interfaceName: string): Promise<void> {
-    for (const { program } of hooks) await detachTcx(linkPin(this.#bpffs, interfaceName, program));
+    for (const { program } of podHooks) await detachTcx(linkPin(this.#bpffs, interfaceName, program));
     const ifindex = interfaceIndex(interfaceName);
-    if (ifindex !== null) for (const { direction } of hooks) await detachFilter({ ifindex, direction }, place);
+    if (ifindex !== null) for (const { direction } of podHooks) await detachFilter({ ifindex, direction }, place);
   }
 }

@@ -12,7 +12,7 @@ import { openTables, required, type Tables } from './tables.ts';
 export interface DatapathOptions {
   /** Folder on a BPF file system that is this node's alone. */
   readonly bpffs: string;
-  /** Compiled objects, together with the programs from_pod, to_pod and sweep_start; default: `findObjects()`. */
+  /** Compiled objects, together with the programs from_pod, to_pod, from_tunnel and sweep_start; default: `findObjects()`. */
   readonly objectFiles?: readonly string[];
   readonly sizes?: TableSizes;
   /** How programs are attached; default: by tcx where the kernel has it. */
@@ -28,6 +28,7 @@ export class Datapath implements Tables {
   readonly endpoints: Tables['endpoints'];
   readonly addresses: Tables['addresses'];
   readonly prefixes: Tables['prefixes'];
+  readonly nodes: Tables['nodes'];
   readonly policies: Tables['policies'];
   readonly appliedIdentities: Tables['appliedIdentities'];
   readonly attachments: Attachments;
@@ -41,6 +42,7 @@ export class Datapath implements Tables {
     this.endpoints = tables.endpoints;
     this.addresses = tables.addresses;
     this.prefixes = tables.prefixes;
+    this.nodes = tables.nodes;
     this.policies = tables.policies;
     this.appliedIdentities = tables.appliedIdentities;
     this.attachments = attachments;
@@ -57,9 +59,10 @@ export class Datapath implements Tables {
     const loaded = await loadDatapath(bpffs, objectFiles, sizes);
     const refusals = new Map<string, number>();
     const tables = await openTables(loaded.maps, (table) => refusals.set(table, (refusals.get(table) ?? 0) + 1));
-    const programs = { from_pod: required(loaded.programs, 'from_pod', 'program'), to_pod: required(loaded.programs, 'to_pod', 'program') };
+    const program = (name: string) => required(loaded.programs, name, 'program');
+    const programs = { from_pod: program('from_pod'), to_pod: program('to_pod'), from_tunnel: program('from_tunnel') };
     const attachments = new Attachments(bpffs, programs, attachBy ?? (await bestAttachment()));
-    await startSweeper(required(loaded.programs, 'sweep_start', 'program'));
+    await startSweeper(program('sweep_start'));
     return new Datapath(tables, attachments, loaded, refusals);
   }
 
@@ -74,7 +77,13 @@ export class Datapath implements Tables {
 
   /** How full the tables are that the node fills. */
   pressure(): readonly TablePressure[] {
-    return [this.endpoints.pressure, ...this.addresses.pressure, ...this.prefixes.pressure, ...this.policies.pressure];
+    return [
+      this.endpoints.pressure,
+      ...this.addresses.pressure,
+      ...this.prefixes.pressure,
+      ...this.nodes.pressure,
+      ...this.policies.pressure,
+    ];
   }
 
   /** All that decides by policy, read back from the maps. No edit may be under way. */

@@ -10,6 +10,7 @@ export { decodeEvent, EventReader } from './event-reader.ts';
 export { findObjects } from './find-objects.ts';
 export { kernelPolicy, kernelPrefixes, localPolicy } from './kernel-policy.ts';
 export { resizableTables, type TableSizes } from './load.ts';
+export { NodeTable, type TunnelledNode } from './nodes.ts';
 export { linkedInterfaces, removePins } from './pins.ts';
 export { type PolicyChanges, type PolicyEdit, PolicyTable } from './policies.ts';
 export type { PolicyHead, PolicyImage, PolicyImageEntry } from './policy-image.ts';

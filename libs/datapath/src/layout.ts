@@ -22,6 +22,8 @@ const structs = [
   layout.flowBucket6Codec,
   layout.flowSharesCodec,
   layout.repeatsCodec,
+  layout.nodeCodec,
+  layout.nodeSlotCodec,
 ];
 
 /** Eight bytes that change with every struct of a pinned map and with the flow table's own version. */

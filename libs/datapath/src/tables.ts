@@ -4,6 +4,7 @@ import { AppliedIdentities } from './applied-identities.ts';
 import { Clock } from './clock.ts';
 import { EndpointTable } from './endpoints.ts';
 import { DatapathError } from './error.ts';
+import { NodeTable } from './nodes.ts';
 import { PolicyTable } from './policies.ts';
 import { PrefixTable } from './prefixes.ts';
 import type { OnFull } from './table.ts';
@@ -14,6 +15,7 @@ export interface Tables {
   readonly endpoints: EndpointTable;
   readonly addresses: AddressTable;
   readonly prefixes: PrefixTable;
+  readonly nodes: NodeTable;
   readonly policies: PolicyTable;
   readonly appliedIdentities: AppliedIdentities;
 }
@@ -23,12 +25,14 @@ export async function openTables(maps: ReadonlyMap<string, BpfMap>, onFull: OnFu
   const map = (name: string): BpfMap => required(maps, name, 'map');
   const clock = new Clock(map('node_state'));
   const addressMaps = { v4: map('addresses_v4'), v6: map('addresses_v6'), peerEpochs: map('peer_epochs') };
+  const nodeMaps = { nodes: map('nodes'), slots: map('node_slots'), ranges: map('pod_ranges') };
   const policyMaps = { subjects: map('subjects'), policies: map('policies'), entries: map('policy_entries') };
   return {
     clock,
     endpoints: new EndpointTable({ endpoints: map('endpoints'), interfaces: map('interfaces') }, clock, onFull),
     addresses: await AddressTable.open(addressMaps, clock, onFull),
     prefixes: await PrefixTable.open({ 4: map('prefixes_v4'), 6: map('prefixes_v6') }, clock, onFull),
+    nodes: await NodeTable.open(nodeMaps, clock, onFull),
     policies: await PolicyTable.open(policyMaps, clock, onFull),
     appliedIdentities: new AppliedIdentities(map('applied_identities')),
   };

@@ -15,9 +15,23 @@ const files = multiple(option('-f', '--file', string({ metavar: 'FILE|DIR|-' }),
   min: 1,
 });
 
+/** How the lab's nodes reach each other; what isn't said is the agent's default. */
+const network = {
+  routing: withDefault(
+    option('--routing', choice(['overlay', 'native'], { metavar: 'overlay|native' }), {
+      description: message`How packets travel between nodes: in tunnels, or as they are.`,
+    }),
+    'overlay' as const,
+  ),
+  underlay: withDefault(
+    option('--underlay', choice(['ipv4', 'ipv6'], { metavar: 'ipv4|ipv6' }), { description: message`Addresses that tunnels use.` }),
+    'ipv4' as const,
+  ),
+};
+
 const up = command(
   'up',
-  object({ action: constant('up'), files: multiple(argument(string({ metavar: 'FILE|DIR' })), { min: 1 }), timeout }),
+  object({ action: constant('up'), files: multiple(argument(string({ metavar: 'FILE|DIR' })), { min: 1 }), ...network, timeout }),
   { description: message`Starts a lab with these manifests; returns when they are enforced in the kernel.` },
 );
 const apply = command('apply', object({ action: constant('apply'), files, timeout }), {

@@ -19,7 +19,7 @@ const parsed = run(commandLine, {
 async function execute(command: Command, context: CommandContext): Promise<number> {
   switch (command.action) {
     case 'up':
-      return (await import('./commands/up.ts')).up(context, command.files, command.timeout);
+      return (await import('./commands/up.ts')).up(context, command.files, command.timeout, command);
     case 'apply':
       return (await import('./commands/apply.ts')).apply(context, command.files, command.timeout);
     case 'delete':

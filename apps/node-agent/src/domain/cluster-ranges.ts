@@ -22,7 +22,12 @@ export function clusterRanges(own: NodeRanges, others: Iterable<NodeRanges>): re
 }
 
 /** What masquerade goes by: pods of this node, to everything but pod ranges, node addresses and exclusions. */
-export function masqueradeRanges(own: NodeRanges, others: Iterable<NodeRanges>, exclusions: readonly Prefix[]): MasqueradeRanges {
+export function masqueradeRanges(
+  own: NodeRanges,
+  others: Iterable<NodeRanges>,
+  exclusions: readonly Prefix[],
+  tunnelPort: number | null,
+): MasqueradeRanges {
   const inside = [own, ...others].flatMap(({ podRanges, addresses }) => [...podRanges, ...addresses.map((address) => prefixOf(address))]);
-  return { own: own.podRanges, inside: [...inside, ...exclusions] };
+  return { own: own.podRanges, inside: [...inside, ...exclusions], tunnelPort };
 }

@@ -6,6 +6,8 @@ export interface MasqueradeRanges {
   readonly own: readonly Prefix[];
   /** Destinations that see the pod's own address: pod ranges of all nodes, node addresses, exclusions. */
   readonly inside: readonly Prefix[];
+  /** UDP port of tunnels between nodes; null: there are none. */
+  readonly tunnelPort: number | null;
 }
 
 /** The table that is ours, and that nobody else should write. */
@@ -26,7 +28,9 @@ function set(name: string, family: Family, prefixes: readonly Prefix[]): string 
 }
 
 /** The ruleset for `nft -f -`: one transaction that replaces the table, so that there is no moment without it. */
-export function masqueradeRuleset({ own, inside }: MasqueradeRanges): string {
+export function masqueradeRuleset({ own, inside, tunnelPort }: MasqueradeRanges): string {
+  // What a pod sends to a tunnel's port must not look as if its node sent it.
+  const guard = tunnelPort === null ? '' : `    udp dport ${tunnelPort} return\n`;
   const sets = ([4, 6] as const).flatMap((family) => [
     set(`own${family}`, family, disjoint(own, family)),
     set(`inside${family}`, family, disjoint([...own, ...inside], family)),
@@ -37,7 +41,7 @@ table ${masqueradeTable} {
 ${sets.join('\n')}
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr @own4 ip daddr != @inside4 masquerade
+${guard}    ip saddr @own4 ip daddr != @inside4 masquerade
     ip6 saddr @own6 ip6 daddr != @inside6 masquerade
   }
 }

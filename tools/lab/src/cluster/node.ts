@@ -38,6 +38,7 @@ export async function startAgent(lab: Lab, node: NodeState): Promise<void> {
     ['policy', serviceAddress('policy-compiler')],
     ['ipam', serviceAddress('ipam')],
     ['nats', natsUrl],
+    ...Object.entries(lab.state.network),
     ...Object.entries(folders),
   ];
   const command = [process.execPath, appBundle(projectRoot, 'node-agent'), ...options.flatMap(([name, value]) => [`--${name}`, value])];

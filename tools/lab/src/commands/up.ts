@@ -19,6 +19,7 @@ import { defaultNode } from '../plan/check-whole.ts';
 import type { LabObjects } from '../plan/objects.ts';
 import { agentSocket, longestSocketPath, workloadSocket } from '../plan/paths.ts';
 import { outsidePorts } from '../plan/pod-processes.ts';
+import { defaultNetwork, type LabNetwork } from '../plan/state.ts';
 import type { CommandContext } from './command-context.ts';
 import { readInput } from './read-input.ts';
 import { reportChange } from './report.ts';
@@ -26,7 +27,12 @@ import { reportChange } from './report.ts';
 const apps = ['identity-allocator', 'ipam', 'policy-compiler', 'node-agent'] as const;
 
 /** `up <file|dir>…`: checks everything, then starts a lab with these objects. Returns when all of it is enforced; exit code 1 where a pod couldn't be started. */
-export async function up({ config, say }: CommandContext, files: readonly string[], timeoutSeconds: number): Promise<number> {
+export async function up(
+  { config, say }: CommandContext,
+  files: readonly string[],
+  timeoutSeconds: number,
+  { routing, underlay }: LabNetwork = defaultNetwork,
+): Promise<number> {
   const started = performance.now();
   const lab = openLab(config);
   const objects = readInput(files, lab.state, say);
@@ -37,6 +43,7 @@ export async function up({ config, say }: CommandContext, files: readonly string
       const hint = lab.state.complete ? 'use "apply" to add to it, or "down" to end it' : 'an interrupted one; "down" removes it';
       throw new LabFailure(`there is a lab in ${config.labDir} already: ${hint}`);
     }
+    lab.state.network = { routing, underlay };
     using clients = new LabClients(lab.paths);
     using deadline = new Deadline(timeoutSeconds);
     const context: ChangeContext = { lab, clients, deadline, say };

@@ -7,6 +7,7 @@ export interface LabState {
   readonly version: 1;
   /** False until `up` has come to its end: what there is of an interrupted lab can only be taken down. */
   complete: boolean;
+  network: LabNetwork;
   /** The control plane's processes, by name. */
   processes: Record<string, ProcessId>;
   nodes: NodeState[];
@@ -15,6 +16,14 @@ export interface LabState {
   pods: PodState[];
   faults: NetworkFaults;
 }
+
+/** How nodes reach each other: options of every agent. */
+export interface LabNetwork {
+  readonly routing: 'overlay' | 'native';
+  readonly underlay: 'ipv4' | 'ipv6';
+}
+
+export const defaultNetwork: LabNetwork = { routing: 'overlay', underlay: 'ipv4' };
 
 /** A node as it was set up. */
 export interface NodeState {
@@ -48,6 +57,7 @@ export interface PodState {
 export const emptyState = (): LabState => ({
   version: 1,
   complete: false,
+  network: defaultNetwork,
   processes: {},
   nodes: [],
   namespaces: {},
