@@ -2,9 +2,16 @@ import type { Policy, PolicyReference, PolicySpec } from '@myelin/policy-model';
 import type { IdentityIndex, Selection } from '@myelin/policy-resolve';
 import { BoundRule } from './bound-rule.ts';
 
+/** What tells one policy from another. */
+export type PolicyName = Pick<PolicyReference, 'kind' | 'namespace' | 'name'>;
+
+export const nameKey = ({ kind, namespace, name }: PolicyName) => `${kind}/${namespace}/${name}`;
+
 /** One spec of a policy in force. */
 export class BoundSpec {
   readonly policy: PolicyReference;
+  /** Tells it from every other spec in force. */
+  readonly key: string;
   readonly specIndex: number;
   readonly isolates: PolicySpec['isolates'];
   readonly subjects: Selection;
@@ -13,6 +20,7 @@ export class BoundSpec {
 
   constructor(policy: PolicyReference, spec: PolicySpec, index: IdentityIndex) {
     this.policy = policy;
+    this.key = `${nameKey(policy)} ${spec.specIndex}`;
     this.specIndex = spec.specIndex;
     this.isolates = spec.isolates;
     this.#index = index;

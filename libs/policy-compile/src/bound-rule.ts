@@ -55,10 +55,14 @@ export class BoundRule {
     this.watchedNames = this.direction === 'egress' && speaksOfEveryone ? [...new Set(this.#named.map(({ portName }) => portName))] : [];
   }
 
+  /** Whether its entries are another list for each subject: at ingress a port's name is the subject's. */
+  get isPerSubject(): boolean {
+    return this.direction === 'ingress' && this.#named.length > 0;
+  }
+
   /** Entries for one subject, in canonical order. */
   entriesFor(subject: number): EntryList {
-    // At ingress a name is the subject's: nothing to keep for others.
-    if (this.direction === 'ingress' && this.#named.length > 0) return this.#entries([...this.#plain, ...this.#namedBy(subject)]);
+    if (this.isPerSubject) return this.#entries([...this.#plain, ...this.#namedBy(subject)]);
     this.#kept ??= this.#entries(this.#plain);
     return this.#kept;
   }

@@ -8,10 +8,9 @@ import {
   digestOf,
   type EntrySum,
   type Policy,
-  type PolicyReference,
 } from '@myelin/policy-model';
 import { type IdentityChange, IdentityIndex, type Selection, SetMap } from '@myelin/policy-resolve';
-import { type BoundSpec, bindPolicy } from './bound-policy.ts';
+import { type BoundSpec, bindPolicy, nameKey, type PolicyName } from './bound-policy.ts';
 import type { BoundRule } from './bound-rule.ts';
 import { canonicalList, mergeLists } from './entry-list.ts';
 
@@ -21,11 +20,6 @@ export type CompilerEvent =
   | { readonly kind: 'identity-delete'; readonly identity: number }
   | { readonly kind: 'policy-put'; readonly policy: Policy }
   | { readonly kind: 'policy-delete'; readonly reference: PolicyName };
-
-/** What tells one policy from another. */
-export type PolicyName = Pick<PolicyReference, 'kind' | 'namespace' | 'name'>;
-
-const nameKey = ({ kind, namespace, name }: PolicyName) => `${kind}/${namespace}/${name}`;
 
 const hostEntries = canonicalList([
   {
@@ -48,10 +42,13 @@ export class PolicyCompiler {
   readonly #rulesOfPeers = new SetMap<Selection, BoundRule>();
   readonly #rulesOfPortNames = new SetMap<string, BoundRule>();
   readonly #compiled = new Map<number, CompiledPolicy>();
+  /** What subjects of the same specs share, by these; until the next event. */
+  readonly #shared = new Map<string, Omit<CompiledPolicy, 'identity'>>();
 
   /** Takes one event; returns the identities whose compiled policy may be another now, gone ones included. */
   apply(event: CompilerEvent): ReadonlySet<number> {
     const changed = new Set<number>();
+    this.#shared.clear();
     switch (event.kind) {
       case 'identity-put':
         this.#touch(event.identity, this.#index.put(event.identity, event.labels), changed);
@@ -79,13 +76,21 @@ export class PolicyCompiler {
     const known = this.#compiled.get(identity);
     if (known !== undefined) return known;
     const specs = [...this.#index.selectionsOf(identity)].flatMap((selection) => [...(this.#specsOfSubjects.get(selection) ?? [])]);
-    const ingress = compileDirection('ingress', identity, specs);
-    const egress = compileDirection('egress', identity, specs);
-    const sums = { ingress: ingress.sum, egress: egress.sum };
-    const digest = digestOf(ingress.compiled, egress.compiled, sums);
-    const policy = { identity, ingress: ingress.compiled, egress: egress.compiled, digest };
+    const policy = { identity, ...this.#compile(identity, specs) };
     this.#compiled.set(identity, policy);
     return policy;
+  }
+
+  /** Compiles once for all subjects of the same specs, where no rule reads something of the subject itself. */
+  #compile(subject: number, specs: readonly BoundSpec[]): Omit<CompiledPolicy, 'identity'> {
+    if (specs.some(({ rules }) => rules.some(({ isPerSubject }) => isPerSubject))) return compileSpecs(subject, specs);
+    const key = specs
+      .map((spec) => spec.key)
+      .sort()
+      .join('\n');
+    const known = this.#shared.get(key) ?? compileSpecs(subject, specs);
+    this.#shared.set(key, known);
+    return known;
   }
 
   /** All known identities, ascending. */
@@ -144,6 +149,13 @@ export class PolicyCompiler {
   #addSubjects({ members }: Selection, to: Set<number>): void {
     for (const identity of members) if (this.#index.has(identity)) to.add(identity);
   }
+}
+
+function compileSpecs(subject: number, specs: readonly BoundSpec[]): Omit<CompiledPolicy, 'identity'> {
+  const ingress = compileDirection('ingress', subject, specs);
+  const egress = compileDirection('egress', subject, specs);
+  const digest = digestOf(ingress.compiled, egress.compiled, { ingress: ingress.sum, egress: egress.sum });
+  return { ingress: ingress.compiled, egress: egress.compiled, digest };
 }
 
 /** What a direction comes to, and the sum of its entries. */

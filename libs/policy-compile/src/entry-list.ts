@@ -29,26 +29,38 @@ function united(a: CompiledEntry, b: CompiledEntry): CompiledEntry {
   return { ...a, origins: canonicalOrigins([...a.origins, ...b.origins]) };
 }
 
-function mergeEntries(a: readonly CompiledEntry[], b: readonly CompiledEntry[]): readonly CompiledEntry[] {
-  if (a.length === 0 || b.length === 0) return a.length === 0 ? b : a;
-  // Lists that don't overlap are the rule (the built-in one names the node alone): a copy then, without a comparison for each.
-  if (compareEntries(a.at(-1)!, b[0]!) < 0) return a.concat(b);
-  if (compareEntries(b.at(-1)!, a[0]!) < 0) return b.concat(a);
-  const merged: CompiledEntry[] = [];
-  let [i, j] = [0, 0];
-  while (i < a.length && j < b.length) {
-    const [left, right] = [a[i]!, b[j]!];
-    const order = compareEntries(left, right);
-    merged.push(order === 0 ? united(left, right) : order < 0 ? left : right);
-    if (order <= 0) i++;
-    if (order >= 0) j++;
+/** Index of the first entry from `from` on that isn't before `entry`; costs the logarithm of how far that is. */
+function gallop(entries: readonly CompiledEntry[], entry: CompiledEntry, from: number): number {
+  let step = 1;
+  let low = from;
+  for (; low + step <= entries.length && compareEntries(entries[low + step - 1]!, entry) < 0; step *= 2) low += step;
+  let high = Math.min(low + step - 1, entries.length);
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareEntries(entries[middle]!, entry) < 0) low = middle + 1;
+    else high = middle;
   }
-  while (i < a.length) merged.push(a[i++]!);
-  while (j < b.length) merged.push(b[j++]!);
+  return low;
+}
+
+/** A short list into a long one costs a few comparisons for each of the short one's entries. */
+function mergeEntries(a: readonly CompiledEntry[], b: readonly CompiledEntry[]): readonly CompiledEntry[] {
+  const [long, short] = a.length >= b.length ? [a, b] : [b, a];
+  const merged: CompiledEntry[] = [];
+  let taken = 0;
+  for (const entry of short) {
+    const end = gallop(long, entry, taken);
+    while (taken < end) merged.push(long[taken++]!);
+    const same = long[end];
+    const isInBoth = same !== undefined && compareEntries(same, entry) === 0;
+    merged.push(isInBoth ? united(same, entry) : entry);
+    if (isInBoth) taken++;
+  }
+  while (taken < long.length) merged.push(long[taken++]!);
   return merged;
 }
 
-/** One canonical list of several of different rules, in n log k comparisons. Different rules have different origins, so their sums are added as they are. */
+/** One canonical list of several of different rules, in n log k comparisons at most. Different rules have different origins, so their sums are added as they are. */
 export function mergeLists(lists: readonly EntryList[]): EntryList {
   if (lists.length <= 1) return lists[0] ?? emptyList;
   const half = lists.length >> 1;

@@ -1,2 +1,3 @@
+export type { PolicyName } from './bound-policy.ts';
 export { compilePolicies } from './compile.ts';
-export { type CompilerEvent, PolicyCompiler, type PolicyName } from './compiler.ts';
+export { type CompilerEvent, PolicyCompiler } from './compiler.ts';
