@@ -1,13 +1,18 @@
+import { type ExchangeRequest, startTraffic } from '@myelin/tool-lab';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectProbes } from './support/expect-probes.ts';
-import { namespace, node, pod } from './support/manifests.ts';
+import { app, namespace, networkPolicy, node, pod } from './support/manifests.ts';
 import { bothFamilies, TestLab } from './support/test-lab.ts';
 
+/** SIGKILLs of each process under traffic. */
+const rounds = process.env.MYELIN_NIGHTLY === '1' ? 20 : 1;
+const killed = ['node-agent:node-1', 'policy-compiler', 'identity-allocator', 'redis', 'nats'];
 const processes = ['redis', 'policy-compiler', 'node-agent:node-1'];
+const ports = [80, { containerPort: 80, protocol: 'UDP' as const }];
 let lab: TestLab;
 
 beforeAll(async () => {
-  lab = await TestLab.up(namespace('red'), node('node-1'), pod('red/server'), pod('red/client'));
+  lab = await TestLab.up(namespace('red'), node('node-1'), pod('red/server', { ports }), pod('red/client', { ports }));
 });
 afterAll(async () => {
   await lab?.[Symbol.asyncDispose]();
@@ -41,6 +46,26 @@ describe('a fault', () => {
     await lab.must('fault', 'cont', 'policy-compiler');
     await lab.apply(pod('red/late'));
     await expectProbes(lab, { 'red/client -> red/server TCP 80': 'reply', 'red/late -> red/server TCP 80': 'reply' });
+  });
+
+  it('of anything loses no packet of what is allowed, cuts no connection, and lets nothing through that is denied', async () => {
+    await lab.apply(networkPolicy('red/closed', { podSelector: app('closed') }), pod('red/closed'));
+    const protocols = ['TCP', 'UDP', 'ICMP'] as const;
+    const requests = protocols.flatMap((protocol) =>
+      ([4, 6] as const).flatMap((family): ExchangeRequest[] => [
+        { from: 'red/client', to: 'red/server', protocol, port: 80, family, expect: 'reply' },
+        { from: 'red/client', to: 'red/closed', protocol, port: 80, family, expect: 'none' },
+      ]),
+    );
+    const traffic = await startTraffic(lab.running, requests);
+    for (let round = 0; round < rounds; round++) {
+      for (const name of killed) {
+        await lab.must('fault', 'kill', name);
+        await lab.must('fault', 'start', name);
+      }
+    }
+    const faults = (await traffic.finish()).filter(({ fault }) => fault !== null);
+    expect(faults).toEqual([]);
   });
 
   it('of something that isn’t there is refused, with what there is', async () => {

@@ -1,6 +1,6 @@
 import { object, or, tuple } from '@optique/core/constructs';
 import { type Message, message } from '@optique/core/message';
-import { multiple, withDefault } from '@optique/core/modifiers';
+import { multiple, optional, withDefault } from '@optique/core/modifiers';
 import type { InferValue } from '@optique/core/parser';
 import { argument, command, constant, option } from '@optique/core/primitives';
 import { choice, float, integer, string } from '@optique/core/valueparser';
@@ -58,6 +58,20 @@ const down = command('down', object({ action: constant('down') }), {
 const probe = command('probe', object({ action: constant('probe'), file: argument(string({ metavar: 'FILE|-' })) }), {
   description: message`Sends the probes of a JSON array, all at once, and prints what became of each.`,
 });
+const traffic = command(
+  'traffic',
+  object({
+    action: constant('traffic'),
+    file: argument(string({ metavar: 'FILE|-' })),
+    seconds: optional(
+      option('--seconds', integer({ metavar: 'SECONDS', min: 1 }), { description: message`How long (default: until Ctrl-C).` }),
+    ),
+    json: option('--json', { description: message`As JSON.` }),
+  }),
+  {
+    description: message`Keeps the exchanges of a JSON array going (probes, with "expect": "reply" or "none"), each asking every 10 ms; tells every loss, gap and unpoliced packet.`,
+  },
+);
 const process = argument(string({ metavar: 'PROCESS' }));
 const end = argument(string({ metavar: 'node:NODE|control|outside' }));
 const onProcess = (what: 'kill' | 'stop' | 'cont' | 'start', description: Message) =>
@@ -110,7 +124,7 @@ const fault = command(
 );
 
 /** The whole command line. */
-export const commandLine = or(up, apply, remove, exec, status, down, probe, fault);
+export const commandLine = or(up, apply, remove, exec, status, down, probe, traffic, fault);
 
 /** What a parsed command line says; `action` tells which. */
 export type Command = InferValue<typeof commandLine>;

@@ -32,6 +32,8 @@ async function execute(command: Command, context: CommandContext): Promise<numbe
       return (await import('./commands/down.ts')).down(context);
     case 'probe':
       return (await import('./commands/probe.ts')).probe(context, command.file);
+    case 'traffic':
+      return (await import('./commands/traffic.ts')).traffic(context, command.file, command.seconds, command.json);
     case 'fault':
       return (await import('./commands/fault.ts')).fault(context, command, command.timeout);
   }

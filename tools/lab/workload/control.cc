@@ -32,6 +32,14 @@ std::optional<Job> parse_job(std::istringstream &words) {
   return job;
 }
 
+/** How long late answers are waited for. */
+constexpr int64_t kLateMs = 500;
+
+struct Talking {
+  std::string index;
+  Conversation conversation;
+};
+
 /** One client of the socket and its jobs. */
 class Client : public std::enable_shared_from_this<Client> {
  public:
@@ -48,7 +56,8 @@ class Client : public std::enable_shared_from_this<Client> {
     char buffer[16384];
     ssize_t size = recv(fd_.get(), buffer, sizeof buffer, 0);
     if (size < 0 && errno == EAGAIN) return;
-    if (size <= 0) return close();
+    if (size == 0) return finish();
+    if (size < 0) return close();
     received_.append(buffer, static_cast<size_t>(size));
     size_t begin = 0;
     for (size_t end; (end = received_.find('\n', begin)) != std::string::npos; begin = end + 1) take(received_.substr(begin, end - begin));
@@ -70,7 +79,7 @@ class Client : public std::enable_shared_from_this<Client> {
     auto tell = [self = shared_from_this(), index, endless = job->endless](const Outcome &outcome) {
       self->report(index, outcome, !endless || outcome.error != nullptr);
     };
-    if (job->endless) stops_.push_back(talk(loop_, *job, tell));
+    if (job->endless) talks_.push_back({index, talk(loop_, *job, tell)});
     else probe(loop_, *job, tell);
   }
 
@@ -82,19 +91,34 @@ class Client : public std::enable_shared_from_this<Client> {
     flush();
   }
 
+  /** The other side asks nothing more. */
+  void finish() {
+    if (talks_.empty() || std::exchange(finishing_, true)) return close();
+    // It has nothing more to read but the end, which would be told again and again.
+    loop_.change(fd_.get(), 0);
+    for (const Talking &each : talks_) each.conversation.fall_silent();
+    loop_.after(kLateMs, [self = shared_from_this()] {
+      for (const Talking &each : self->talks_) self->sending_ += each.index + " asked " + std::to_string(each.conversation.asked()) + "\n";
+      self->open_ = 0;
+      self->complete_ = true;
+      self->flush();
+    });
+  }
+
   void flush() {
     if (closed_) return;
     ssize_t sent = sending_.empty() ? 0 : send(fd_.get(), sending_.data(), sending_.size(), MSG_NOSIGNAL);
     if (sent > 0) sending_.erase(0, static_cast<size_t>(sent));
     if (sent < 0 && errno != EAGAIN) return close();
     if (sending_.empty() && complete_ && open_ == 0) return close();
-    loop_.change(fd_.get(), sending_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT);
+    uint32_t reading = finishing_ ? 0 : uint32_t{EPOLLIN};
+    loop_.change(fd_.get(), sending_.empty() ? reading : reading | EPOLLOUT);
   }
 
   void close() {
     if (std::exchange(closed_, true)) return;
-    for (const Stop &stop : stops_) stop();
-    stops_.clear();
+    for (const Talking &each : talks_) each.conversation.stop();
+    talks_.clear();
     shutdown(fd_.get(), SHUT_RDWR);
     loop_.forget(fd_.get());
   }
@@ -102,9 +126,10 @@ class Client : public std::enable_shared_from_this<Client> {
   Loop &loop_;
   Fd fd_;
   std::string received_, sending_;
-  std::vector<Stop> stops_;
+  std::vector<Talking> talks_;
   size_t open_ = 0;
   bool complete_ = false;
+  bool finishing_ = false;
   bool closed_ = false;
 };
 

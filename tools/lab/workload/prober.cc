@@ -118,13 +118,18 @@ class Talk : public Exchange {
  public:
   using Exchange::Exchange;
 
+  void fall_silent() { silent_ = true; }
+  uint64_t asked() const { return asked_; }
+
  private:
   void begin() override {
     begun_ = true;
     beat();
   }
   void beat() {
+    if (silent_) return;
     asked_now();
+    ++asked_;
     question(true);
     if (!is_over()) after(kBeatMs, [this] { beat(); });
   }
@@ -137,16 +142,18 @@ class Talk : public Exchange {
   }
 
   bool begun_ = false;
+  bool silent_ = false;
+  uint64_t asked_ = 0;
 };
 
 }  // namespace
 
 void probe(Loop &loop, const Job &job, Report report) { std::make_shared<Probe>(loop, job, std::move(report))->start(); }
 
-Stop talk(Loop &loop, const Job &job, Report report) {
+Conversation talk(Loop &loop, const Job &job, Report report) {
   auto exchange = std::make_shared<Talk>(loop, job, std::move(report));
   exchange->start();
-  return [exchange] { exchange->stop(); };
+  return {[exchange] { exchange->stop(); }, [exchange] { exchange->fall_silent(); }, [exchange] { return exchange->asked(); }};
 }
 
 }  // namespace workload

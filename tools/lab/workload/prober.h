@@ -29,13 +29,22 @@ struct Outcome {
 using Report = std::function<void(const Outcome &)>;
 using Stop = std::function<void()>;
 
+/** A talk under way. */
+struct Conversation {
+  Stop stop;
+  /** Asks no more; what is answered late is still reported. */
+  Stop fall_silent;
+  /** How often it has asked. */
+  std::function<uint64_t()> asked;
+};
+
 /** Asks once, within a second; a datagram that gets no answer is sent again twice. Reports exactly once. */
 void probe(Loop &loop, const Job &job, Report report);
 
 /**
  * Asks every 10 ms over one connection or from one port. Reports every reply; an error only when the connection has ended, or can't be made within a
- * second. Returns how to stop it.
+ * second.
  */
-Stop talk(Loop &loop, const Job &job, Report report);
+Conversation talk(Loop &loop, const Job &job, Report report);
 
 }  // namespace workload

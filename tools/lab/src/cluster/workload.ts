@@ -65,6 +65,8 @@ export async function sendProbes(lab: Lab, place: Place, jobs: readonly ProbeJob
 export interface OpenTalk {
   /** Ends it; resolves when it has ended. */
   stop(): Promise<void>;
+  /** Asks no more, waits half a second for late answers, and says how often it has asked. */
+  finish(): Promise<number>;
 }
 
 /** Opens a connection (or a UDP or ICMP exchange) from a place that asks every 10 ms; `onResult` gets every reply, and the error that ends it. */
@@ -75,21 +77,35 @@ export function openTalk(
   onResult: (result: WorkloadResult) => void,
 ): OpenTalk {
   const stopped = new AbortController();
-  const over = converse(
-    workloadSocket(lab.paths, place),
-    `0 ${protocol}* ${address} ${port}\n\n`,
-    (line) => onResult(readResult(line).result),
-    stopped.signal,
-  );
+  const silent = new AbortController();
+  let asked = 0;
+  const onLine = (line: string) => {
+    const count = /^0 asked (\d+)$/.exec(line);
+    if (count === null) onResult(readResult(line).result);
+    else asked = Number(count[1]);
+  };
+  const question = `0 ${protocol}* ${address} ${port}\n\n`;
+  const over = converse(workloadSocket(lab.paths, place), question, onLine, { stopped: stopped.signal, silent: silent.signal });
   return {
     stop: async () => {
       stopped.abort();
       await over;
     },
+    finish: async () => {
+      silent.abort();
+      await over;
+      return asked;
+    },
   };
 }
 
-function converse(path: string, question: string, onLine: (line: string) => void, signal?: AbortSignal): Promise<void> {
+/** When a conversation ends: at once, or after what is still to be said. */
+interface Ends {
+  readonly stopped?: AbortSignal;
+  readonly silent?: AbortSignal;
+}
+
+function converse(path: string, question: string, onLine: (line: string) => void, { stopped, silent }: Ends = {}): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ path });
     let rest = '';
@@ -102,7 +118,8 @@ function converse(path: string, question: string, onLine: (line: string) => void
     });
     socket.once('error', reject);
     socket.once('close', () => resolve());
-    signal?.addEventListener('abort', () => socket.destroy(), { once: true });
+    stopped?.addEventListener('abort', () => socket.destroy(), { once: true });
+    silent?.addEventListener('abort', () => socket.end(), { once: true });
   });
 }
 

@@ -42,7 +42,8 @@ export async function runProbes(lab: Lab, probes: readonly ProbeRequest[]): Prom
   return outcomes;
 }
 
-function readText(file: string): string {
+/** Text of a file, or of standard input. Throws LabFailure. */
+export function readText(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8');
   } catch (error) {

@@ -11,6 +11,10 @@ const probeSchema = z.strictObject({
 });
 export type ProbeRequest = z.output<typeof probeSchema>;
 
+/** An exchange that goes on: a probe again and again. `expect`: whether its questions are to be answered, all of them or none. */
+const exchangeSchema = probeSchema.extend({ expect: z.enum(['reply', 'none']).default('reply') });
+export type ExchangeRequest = z.output<typeof exchangeSchema>;
+
 /** Why no reply came. `refused`: nobody listens, or the connection was reset; `unreachable`: no route or address, or an ICMP error that says so. */
 export type ProbeError = 'timeout' | 'refused' | 'unreachable' | 'unsupported';
 
@@ -41,14 +45,19 @@ export type PlaceAddresses = ReadonlyMap<string, readonly string[]>;
 export class ProbeInputError extends Error {}
 
 /** Reads a list of probes. Throws ProbeInputError that names everything wrong with it. */
-export function readProbes(text: string): readonly ProbeRequest[] {
+export const readProbes = (text: string): readonly ProbeRequest[] => readList(text, probeSchema);
+
+/** The same for exchanges. */
+export const readExchanges = (text: string): readonly ExchangeRequest[] => readList(text, exchangeSchema);
+
+function readList<T extends z.ZodType>(text: string, schema: T): readonly z.output<T>[] {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     throw new ProbeInputError(`the probes are no JSON: ${(error as Error).message}`);
   }
-  const result = z.array(probeSchema).safeParse(value);
+  const result = z.array(schema).safeParse(value);
   if (result.success) return result.data;
   const path = (steps: readonly PropertyKey[]) =>
     steps.reduce<string>((all, step) => `${all}${typeof step === 'number' ? `[${step}]` : `.${String(step)}`}`, '$');
