@@ -18,6 +18,7 @@ import {
 import { labelsOf } from '../domain/endpoint-spec.ts';
 import type { EndpointKernel } from './endpoint-kernel.ts';
 import type { EndpointStore } from './endpoint-store.ts';
+import { EndpointWaiters } from './endpoint-waiters.ts';
 import type { Policies } from './policies.ts';
 
 /** How long an address' new row usually takes at most to come back from NATS. */
@@ -48,13 +49,12 @@ interface Work {
   kernel: Promise<void>;
   /** The last detach; rejects when it failed. */
   detached: Promise<void>;
-  /** Callers that wait until it is ready, or gone. */
-  readonly waiting: Set<{ readonly resolve: (record: EndpointRecord | null) => void; readonly reject: (error: unknown) => void }>;
 }
 
 /** Takes endpoints through their lives: every event gives a new record, which is written down, and effects, which are carried out here. */
 export class Endpoints {
   readonly #options: EndpointsOptions;
+  readonly #waiters: EndpointWaiters;
   readonly #work = new Map<string, Work>();
   readonly #stopping = new AbortController();
   #lastError = '';
@@ -62,6 +62,7 @@ export class Endpoints {
 
   constructor(options: EndpointsOptions) {
     this.#options = options;
+    this.#waiters = new EndpointWaiters((uid) => options.store.get(uid), options.createTimeoutMs);
   }
 
   get records(): readonly EndpointRecord[] {
@@ -108,7 +109,7 @@ export class Endpoints {
       return this.#createNew(spec);
     }
     if (!this.#sameIdentity(existing.spec, spec)) return this.update(spec);
-    return existing.state === 'ready' ? existing : this.#untilReady(spec.uid);
+    return existing.state === 'ready' ? existing : this.#waiters.untilReady(spec.uid);
   }
 
   /** New labels or named ports. Throws `not_found`. */
@@ -120,7 +121,7 @@ export class Endpoints {
     if (existing.state === 'failed') throw new MyelinError('failed_precondition', `the endpoint ${spec.uid} ${existing.message}`);
     this.#stopAsking(spec.uid);
     this.#dispatch(spec.uid, { kind: 'updated', spec });
-    return this.#untilReady(spec.uid);
+    return this.#waiters.untilReady(spec.uid);
   }
 
   /** Takes an endpoint away. `detached`: resolves when it is cut off, the allocator is told in the background; `released`: when it was told. Unknown is success. */
@@ -129,7 +130,7 @@ export class Endpoints {
     this.#stopAsking(uid);
     this.#dispatch(uid, { kind: 'delete' });
     if (until === 'detached') await this.#workOf(uid).detached;
-    else await this.#until(uid, (record) => record === null);
+    else await this.#waiters.until(uid, (record) => record === null);
   }
 
   /** Looks which endpoints can be opened; called after each state of policies. */
@@ -143,7 +144,7 @@ export class Endpoints {
       else if (refusal !== null) {
         // It goes on waiting: with the next change there may be room.
         this.#dispatch(spec.uid, { kind: 'policy-refused', message: refusal.message });
-        this.#rejectWaiting(spec.uid, new MyelinError('resource_exhausted', refusal.message));
+        this.#waiters.reject(spec.uid, new MyelinError('resource_exhausted', refusal.message));
       }
     }
   }
@@ -166,10 +167,8 @@ export class Endpoints {
   /** Stops asking; the endpoints stay as they are. */
   stop(): void {
     this.#stopping.abort();
-    for (const [uid, { asking }] of this.#work) {
-      asking.abort();
-      this.#rejectWaiting(uid, new MyelinError('unavailable', 'the node agent is stopping'));
-    }
+    for (const { asking } of this.#work.values()) asking.abort();
+    this.#waiters.rejectAll(new MyelinError('unavailable', 'the node agent is stopping'));
   }
 
   async #createNew(spec: EndpointSpec): Promise<EndpointRecord> {
@@ -187,7 +186,7 @@ export class Endpoints {
       throw toMyelinError(error);
     }
     this.#take(spec.uid, createEndpoint(spec, addresses, slot));
-    return this.#untilReady(spec.uid);
+    return this.#waiters.untilReady(spec.uid);
   }
 
   #sameIdentity(a: EndpointSpec, b: EndpointSpec): boolean {
@@ -195,43 +194,10 @@ export class Endpoints {
     return labels(a) === labels(b);
   }
 
-  #untilReady(uid: string): Promise<EndpointRecord> {
-    return this.#until(uid, (record) => record?.state === 'ready' || record === null).then((record) => {
-      if (record !== null) return record;
-      throw new MyelinError('aborted', `the endpoint ${uid} was deleted meanwhile`);
-    });
-  }
-
-  /** Resolves with the first record that `isEnough`; throws what made it impossible, or `deadline_exceeded`. */
-  #until(uid: string, isEnough: (record: EndpointRecord | null) => boolean): Promise<EndpointRecord | null> {
-    const now = this.#options.store.get(uid) ?? null;
-    if (isEnough(now)) return Promise.resolve(now);
-    const { promise, resolve, reject } = Promise.withResolvers<EndpointRecord | null>();
-    const waiter = { resolve: (record: EndpointRecord | null) => isEnough(record) && resolve(record), reject };
-    const { waiting } = this.#workOf(uid);
-    waiting.add(waiter);
-    const timer = setTimeout(() => reject(this.#tooLate(uid)), this.#options.createTimeoutMs);
-    return promise.finally(() => {
-      clearTimeout(timer);
-      waiting.delete(waiter);
-    });
-  }
-
-  #tooLate(uid: string): MyelinError {
-    const record = this.#options.store.get(uid);
-    const who = record === undefined ? uid : `${record.spec.namespace}/${record.spec.name}`;
-    const why = record?.message || (record?.assigned === null ? 'waits for its identity' : 'is not there yet');
-    return new MyelinError('deadline_exceeded', `the endpoint ${who} ${why}; it goes on being made, ask again`);
-  }
-
-  #rejectWaiting(uid: string, error: unknown): void {
-    for (const { reject } of this.#workOf(uid).waiting) reject(error);
-  }
-
   #workOf(uid: string): Work {
     const known = this.#work.get(uid);
     if (known !== undefined) return known;
-    const work: Work = { asking: new AbortController(), kernel: Promise.resolve(), detached: Promise.resolve(), waiting: new Set() };
+    const work: Work = { asking: new AbortController(), kernel: Promise.resolve(), detached: Promise.resolve() };
     this.#work.set(uid, work);
     return work;
   }
@@ -255,7 +221,7 @@ export class Endpoints {
     const current = record ?? store.get(uid)!;
     for (const effect of effects) this.#carryOut(uid, current, effect);
     onChange(current, record === null);
-    for (const { resolve } of this.#workOf(uid).waiting) resolve(record);
+    this.#waiters.changed(uid, record);
     if (record === null) this.#work.delete(uid);
   }
 
@@ -396,7 +362,7 @@ export class Endpoints {
     const refusal = toMyelinError(error);
     this.#lastError = refusal instanceof Error ? refusal.message : String(refusal);
     this.#options.log.error({ uid, reason: this.#lastError, err: isMyelinError(refusal) ? undefined : error }, 'endpoint failed');
-    this.#rejectWaiting(uid, refusal);
+    this.#waiters.reject(uid, refusal);
     if (record !== undefined && record.state !== 'deleting' && record.inForce === null) this.delete(uid).catch(() => {});
   }
 }
