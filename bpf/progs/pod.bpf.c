@@ -84,8 +84,10 @@ static __always_inline int hear_pod(struct __sk_buff *skb, struct run *run)
 	if (!self || !run->packet.slot)
 		return REASON_ENDPOINT_NOT_READY;
 	outcome = check_source_mac(skb, self);
-	if (outcome != CARRY_ON)
+	if (outcome != CARRY_ON) {
+		read_for_record(skb, &run->packet);
 		return outcome;
+	}
 	switch (skb->protocol) {
 	case bpf_htons(ETH_P_IP):
 		return leave_pod(skb, run, self, 4);

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "../types/reason.h"
@@ -40,4 +42,13 @@ static __always_inline int parse(struct __sk_buff *skb, struct packet *packet, _
 	int reason = parse_readable(skb, packet, family);
 
 	return reason == REASON_TRUNCATED_HEADER ? parse_pulled(skb, packet, family) : reason;
+}
+
+/* What a packet says that drops for its frame's sake: for its record alone, so that it doesn't matter if the headers can't be read. */
+static __noinline void read_for_record(struct __sk_buff *skb, struct packet *packet)
+{
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		parse_readable(skb, packet, 4);
+	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		parse_readable(skb, packet, 6);
 }

@@ -137,7 +137,7 @@ describe('flowOf', () => {
   });
   it('leaves addresses and transport out of a packet that is not IP', () => {
     const flow = flowOf({ ...defaultDenied, family: 0, reason: 139, direction: 'egress', ingressOrigin: 0 }, names);
-    expect([flow.IP, flow.l4, flow.source?.podName, flow.Summary]).toEqual([undefined, undefined, 'client', 'Not IP']);
+    expect([flow.IP, flow.l4, flow.source?.podName, flow.Summary]).toEqual([undefined, undefined, 'client', 'Ethernet']);
     expect(flow.ethernet).toEqual({ source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' });
   });
   it('leaves flags and hardware addresses out of what is told of a whole flow', () => {

@@ -60,7 +60,7 @@ function icmpSummary(label: string, names: Readonly<Record<number, string>>, icm
 
 /** One line about the packet, as upstream writes it: `TCP Flags: SYN`, `UDP`, `ICMPv4 EchoRequest`. */
 export function summary(event: PacketEvent): string {
-  if (event.family === 0) return 'Not IP';
+  if (event.family === 0) return 'Ethernet';
   switch (event.protocol) {
     case protocolNumbers.TCP:
       return event.tcpFlags === 0 ? 'TCP' : `TCP Flags: ${setFlags(event.tcpFlags).join(', ')}`;

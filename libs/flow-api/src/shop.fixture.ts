@@ -122,7 +122,8 @@ export const oneOfEach: readonly PacketEvent[] = [
   },
   { ...newFlow, ...wholeFlow, kind: 'close' },
   { ...newFlow, ...wholeFlow, kind: 'close', source: newFlow.destination, destination: newFlow.source, isReply: true },
-  { ...defaultDenied, reason: 130, direction: 'egress', family: 0, protocol: 0, ingressOrigin: 0, isReply: null },
+  { ...defaultDenied, reason: 139, direction: 'egress', family: 0, protocol: 0, ingressOrigin: 0, isReply: null },
+  { ...defaultDenied, reason: 130, direction: 'egress', ingressOrigin: 0, isReply: null },
   {
     ...defaultDenied,
     reason: 132,
