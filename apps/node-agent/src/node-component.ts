@@ -32,9 +32,9 @@ export class NodeComponent implements Component {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { bpffs, tableSizes, stopDeadlineMs } = this.#config;
+    const { bpffs, socket, tableSizes, stopDeadlineMs } = this.#config;
     const { log } = this.#context;
-    const features = await checkRequirements(bpffs);
+    const features = await checkRequirements({ bpffs, socket });
     enableForwarding(existsSync('/proc/sys/net/ipv6') ? new Set([4, 6]) : new Set([4]));
     this.#datapath = await openDatapath(bpffs, Object.fromEntries(tableSizes));
     log.info({ adopted: this.#datapath.adopted, attachedBy: this.#datapath.attachments.kind }, 'datapath opened');

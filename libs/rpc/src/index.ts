@@ -7,3 +7,4 @@ export { type CallContext, type Handlers, type ImplementedService, implement } f
 export { Mailbox } from './mailbox.ts';
 export { RpcServer, type RpcServerOptions } from './server.ts';
 export { isTransient } from './status.ts';
+export { isListening } from './unix-socket.ts';

@@ -27,7 +27,11 @@ afterEach(async () => {
   for (const act of cleanUp.reverse()) await act();
 });
 
-async function serve(handlers: Partial<IdentityHandlers>, subscribe: Handlers<typeof PolicyServiceService>['subscribe'] = unimplemented) {
+async function serve(
+  handlers: Partial<IdentityHandlers>,
+  subscribe: Handlers<typeof PolicyServiceService>['subscribe'] = unimplemented,
+  port = 0,
+) {
   const readiness = new Readiness();
   const other = {
     registerNode: unimplemented,
@@ -39,7 +43,7 @@ async function serve(handlers: Partial<IdentityHandlers>, subscribe: Handlers<ty
   };
   const server = new RpcServer({
     service: 'tested',
-    listen: { host: '127.0.0.1', port: 0 },
+    listen: { host: '127.0.0.1', port },
     listenUnix: join(folder, 'socket'),
     services: [
       implement(IdentityServiceService, { ...other, list: () => identities, watch: unimplemented, ...handlers }),
@@ -228,6 +232,19 @@ describe('a stream', () => {
       if (seen.length === 3) requests.close();
     }
     expect(seen).toEqual([1, 2, 3]);
+  });
+});
+
+describe('a TCP address', () => {
+  it('that another process has is refused in one sentence', async () => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => holder.once('listening', resolve));
+    const { port } = holder.address() as { port: number };
+    await expect(serve({}, unimplemented, port)).rejects.toMatchObject({
+      code: 'already_exists',
+      message: `another process listens on 127.0.0.1:${port}: stop it or choose another address`,
+    });
+    holder.close();
   });
 });
 

@@ -14,6 +14,7 @@ import type { AnyMethod } from './definition.ts';
 import { healthService } from './health.ts';
 import type { ImplementedService } from './implementation.ts';
 import { type CallEnvironment, contextOf, failureOf, requestsOf, writeAll } from './server-call.ts';
+import { checkTcpPort } from './tcp-port.ts';
 import { freeUnixSocket, restrictUnixSocket } from './unix-socket.ts';
 
 /** A server's addresses and what it serves. At least one address. */
@@ -73,7 +74,10 @@ export class RpcServer implements Component {
       await this.#bind(`unix:${listenUnix}`);
       await restrictUnixSocket(listenUnix);
     }
-    if (listen != null) this.#port = await this.#bind(formatHostPort({ ...listen, host: listen.host === '' ? '::' : listen.host }));
+    if (listen == null) return;
+    const address = { ...listen, host: listen.host === '' ? '::' : listen.host };
+    await checkTcpPort(address);
+    this.#port = await this.#bind(formatHostPort(address));
   }
 
   /** Ends streams with UNAVAILABLE, lets unary calls finish until `signal` aborts, then cuts them. */

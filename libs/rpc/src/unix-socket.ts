@@ -19,7 +19,8 @@ export async function freeUnixSocket(path: string): Promise<void> {
   if (found === null) return;
   if (!found.isSocket())
     throw new MyelinError('already_exists', `${path} is in the way and is no socket: remove it or choose another path`);
-  if (await answers(path)) throw new MyelinError('already_exists', `another process listens on ${path}: stop it or choose another path`);
+  if (await isListening(path))
+    throw new MyelinError('already_exists', `another process listens on ${path}: stop it or choose another path`);
   await unlink(path);
 }
 
@@ -28,7 +29,8 @@ export async function restrictUnixSocket(path: string): Promise<void> {
   await chmod(path, 0o600);
 }
 
-function answers(path: string): Promise<boolean> {
+/** Whether a live process listens on a unix socket. Changes nothing. */
+export function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path, () => {
       socket.destroy();

@@ -13,10 +13,15 @@ export interface BundledService {
   readonly stop: () => Promise<number | null>;
 }
 
-/** Builds the bundle of an app ("ipam") and starts it. */
-export function startBundle(app: string, flags: readonly string[]): BundledService {
+/** Builds the bundle of an app ("ipam") and returns its file. */
+export function buildBundle(app: string): string {
   execFileSync(process.execPath, [join(root, 'tools', 'setup', 'src', 'bundle.mjs'), join(root, 'apps', app)]);
-  const child = spawn(process.execPath, [join(root, 'apps', app, 'dist', 'main.mjs'), ...flags], {
+  return join(root, 'apps', app, 'dist', 'main.mjs');
+}
+
+/** Builds the bundle of an app and starts it. */
+export function startBundle(app: string, flags: readonly string[]): BundledService {
+  const child = spawn(process.execPath, [buildBundle(app), ...flags], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: {},
   });
