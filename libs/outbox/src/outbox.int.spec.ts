@@ -16,6 +16,7 @@ import { connect } from '@nats-io/transport-node';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RedisLink, Relay, RowTable, Store } from './index.ts';
+import { lookAtIncarnation, openIncarnation } from './scripts/incarnation.lua.ts';
 
 const { identities } = streamKinds;
 const identity = (number: number, label: string): Identity => ({ number, labels: [label] });
@@ -274,6 +275,26 @@ describe('an incarnation', () => {
     expect(after.revision.incarnation).toBeGreaterThan(revision.incarnation);
     await stream.waitFor(after.revision, 5000);
     expect(Object.fromEntries(seen)).toEqual({ 301: 'k8s:a=2' });
+  });
+
+  it('C4: is opened for those only who looked at the same life of Redis', async () => {
+    const direct = raw();
+    const look = (name: string) => direct.eval(lookAtIncarnation, 0, name);
+    const open = (life: string, greatest: string) => direct.eval(openIncarnation, 0, life, greatest);
+    expect(await open('first', '5')).toEqual(['empty', '']);
+    expect([await look('first'), await look('second')]).toEqual([
+      ['empty', 'first'],
+      ['empty', 'first'],
+    ]);
+    await direct.flushall();
+    expect(await look('second')).toEqual(['empty', 'second']);
+    expect(await open('first', '5')).toEqual(['empty', 'second']);
+    const [word, incarnation] = (await open('second', '99999999999999')) as [string, string];
+    expect([word, incarnation]).toEqual(['open', '100000000000000']);
+    expect([await look('third'), await open('first', '5')]).toEqual([
+      ['open', incarnation],
+      ['open', incarnation],
+    ]);
   });
 
   it('of Redis that is older than one in NATS is not published', async () => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Component, type Condition, isMyelinError, type Log, type Readiness } from '@myelin/service';
 import type { NatsLink, StreamKind } from '@myelin/state-stream';
@@ -44,7 +45,7 @@ export class Relay<Row> implements Component {
     const { kind, redis, store, nats, log, meter, readiness } = options;
     this.name = `relay of ${kind.name}`;
     this.#options = options;
-    this.#queue = new RelayQueue({ kind, redis, store, owner: randomUUID(), log });
+    this.#queue = new RelayQueue({ kind, redis, store, owner: `${hostname()} ${process.pid} ${randomUUID()}`, log });
     this.#bucket = new RelayBucket(nats, this.#stopping.signal);
     this.#deeds = this.#wire();
     this.#condition = readiness.condition(`relay ${kind.name}`, 'nothing published yet');

@@ -20,7 +20,7 @@ import { RedisModel } from './redis.ts';
 
 const { identities } = streamKinds;
 const kind = identities.name;
-const seeds = process.env.MYELIN_NIGHTLY === '1' ? 200 : 10;
+const seeds = process.env.MYELIN_NIGHTLY === '1' ? 200 : 5;
 
 let redis: ChildServer;
 let nats: ChildServer;
