@@ -42,8 +42,13 @@ export class TestLab implements AsyncDisposable {
 
   /** Starts a lab with these manifests. Throws what `up` said when it fails. */
   static async up(...manifests: readonly Manifest[]): Promise<TestLab> {
+    return TestLab.upWith([], ...manifests);
+  }
+
+  /** The same with options of `up`. */
+  static async upWith(options: readonly string[], ...manifests: readonly Manifest[]): Promise<TestLab> {
     const lab = new TestLab();
-    const result = await lab.run('up', lab.file(manifests));
+    const result = await lab.run('up', ...options, lab.file(manifests));
     if (result.status === 0) return lab;
     await lab[Symbol.asyncDispose]();
     throw new Error(`up ended with ${result.status}:\n${result.stderr}`);
