@@ -36,6 +36,8 @@ __u32 forget_buckets[2]; /* of flows_v4, where both directions of the flow lie *
 __u32 forget_ways[2];
 __u32 forget_owner; /* the endpoint that they are charged to */
 __u32 forget_decisions[2];
+__u32 network_id; /* of an arriving packet's VXLAN header */
+__u32 outer_source; /* and its IPv4 source address, host order */
 __u32 forget_denial; /* where the flow is marked as denied */
 
 /* The frame's first bytes; NULL: it is shorter than any of ours. */
@@ -105,6 +107,17 @@ SEC("tc")
 int same_packet(struct __sk_buff *skb)
 {
 	restore_headers(skb);
+	return run(skb);
+}
+
+/* The same packet as the tunnel device hands it over: with what the outer headers said. Who reads it takes the local address for the sender's: on arrival they change places. */
+SEC("tc")
+int arriving_packet(struct __sk_buff *skb)
+{
+	struct bpf_tunnel_key key = { .tunnel_id = network_id, .local_ipv4 = outer_source };
+
+	restore_headers(skb);
+	bpf_skb_set_tunnel_key(skb, &key, sizeof(key), 0);
 	return run(skb);
 }
 

@@ -14,7 +14,7 @@ export interface Suite {
 /** What the results that aren't built yet wait for, by the beginning of their names. */
 const datapathReasons: readonly (readonly [string, string])[] = [
   ['service-', 'services'],
-  ['overlay-', 'tunnels between nodes'],
+  ['overlay-geneve-', 'tunnels of Geneve'],
   ['masquerade-', 'masquerade by BPF (nftables does it for now)'],
   ['xdp-', 'XDP programs'],
   ['kernel-memory-', 'a measurement of memory at a million flows'],

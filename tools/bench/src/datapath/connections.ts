@@ -1,3 +1,4 @@
+import { address, toBytes } from '@myelin/address';
 import { type FrameEnd, tcpFlags, tcpFrame } from './frame.ts';
 import type { BenchNode, NodePod } from './node.ts';
 import { ports } from './workload.ts';
@@ -9,7 +10,7 @@ export const verdicts = { redirect: 7, drop: 2 } as const;
 /** Source port of the first connection of many. */
 export const firstPort = 16384;
 /** Source ports of connections that are alone. */
-export const singlePorts = { established: 40000, denied: 40001, repeated: 40002, new: 40003, undecided: 40004 } as const;
+export const singlePorts = { established: 40000, denied: 40001, repeated: 40002, new: 40003, undecided: 40004, remote: 40005 } as const;
 
 /** So many connections of one client that the table counts half-open stay within its share. */
 const handshakes = 4096;
@@ -38,6 +39,38 @@ export async function connect(node: BenchNode, client: NodePod, family: 4 | 6, s
     if (returned !== verdicts.redirect)
       throw new Error(`a packet of a handshake over IPv${family} did not pass: the program returned ${returned}`);
   }
+}
+
+/** A frame of the remote client to the server, as the tunnel device hands it over. */
+export function arrivingFrame({ remoteClient, server }: BenchNode, flags: number): Buffer {
+  const from = { mac: '02:4d:00:00:00:02', address: remoteClient.ipv4, port: singlePorts.remote };
+  return tcpFrame(from, { mac: '02:4d:00:00:00:01', address: server.ipv4, port: ports.allowed }, flags);
+}
+
+/** A frame of the server to the remote client. */
+export function leavingFrame({ remoteClient, server }: BenchNode, flags: number): Buffer {
+  const to = { mac: server.nodeMac, address: remoteClient.ipv4, port: singlePorts.remote };
+  return tcpFrame(endOf(server, 4, ports.allowed), to, flags);
+}
+
+/** A wrapper that has packets arrive from the other node, under the identity of the remote client. */
+export async function arrivingWrapper(node: BenchNode): Promise<Wrapper> {
+  const wrapper = await Wrapper.load('arriving_packet', node, node.tunnelProgram);
+  const outer = Buffer.from(toBytes(address(node.remoteAddress), 4)).readUInt32BE();
+  wrapper.set({ network_id: node.remoteClient.identity, outer_source: outer });
+  return wrapper;
+}
+
+/** Opens a connection from the remote client, through both programs. */
+export async function connectFromRemote(node: BenchNode): Promise<void> {
+  const { SYN, ACK } = tcpFlags;
+  const wrapper = await arrivingWrapper(node);
+  const arrive = (flags: number) => wrapper.real(node.server, arrivingFrame(node, flags), { repeat: 1 }, verdicts.redirect);
+  await arrive(SYN);
+  const returned = await node.send(node.server, leavingFrame(node, SYN | ACK));
+  if (returned !== verdicts.redirect) throw new Error(`an answer to another node did not pass: the program returned ${returned}`);
+  await arrive(ACK);
+  wrapper.close();
 }
 
 /** Opens `count` connections (a power of two) over IPv4 of each client, those that `varied_packets` sends packets of. */

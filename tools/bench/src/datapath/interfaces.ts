@@ -14,3 +14,11 @@ export function makeInterfaces(count: number): readonly PodInterface[] {
   execFileSync('ip', ['-batch', '-'], { input: lines.join(''), stdio: ['pipe', 'ignore', 'pipe'] });
   return names.map((name) => ({ name, ifindex: interfaceIndex(name)! }));
 }
+
+/** Makes the node's tunnel device. */
+export function makeTunnelDevice(): PodInterface {
+  execFileSync('ip', ['link', 'add', 'tunnel', 'type', 'vxlan', 'external', 'dstport', '8472', 'nolearning'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  return { name: 'tunnel', ifindex: interfaceIndex('tunnel')! };
+}

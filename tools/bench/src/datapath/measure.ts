@@ -8,7 +8,7 @@ import { findObjects } from '@myelin/datapath';
 import type { Measured, Measurement } from '../result.ts';
 import { type Sample, spreadOfDifference } from '../statistics.ts';
 import { connectMany } from './connections.ts';
-import { makeInterfaces } from './interfaces.ts';
+import { makeInterfaces, makeTunnelDevice } from './interfaces.ts';
 import { BenchNode } from './node.ts';
 import { OtherLoad } from './other-load.ts';
 import { Path } from './path.ts';
@@ -54,10 +54,11 @@ async function measure({ only, rounds, connectionsOfClient }: MeasureOptions): P
 async function preparePaths(plans: readonly PathPlan[], sizes: Sizes): Promise<readonly Pending[]> {
   const [objectFiles, workload] = [findObjects(), makeWorkload()];
   const interfaces = makeInterfaces(clientCount + 1);
+  const tunnelDevice = makeTunnelDevice();
   const results: Pending[] = [];
   for (const [number, shape] of [...new Set(plans.map((plan) => plan.shape))].entries()) {
     const { flowBuckets, busyClients = 0 }: NodeShape = shape;
-    const node = await BenchNode.open({ bpffs: `${bpffs}/node${number}`, objectFiles, workload, interfaces, flowBuckets });
+    const node = await BenchNode.open({ bpffs: `${bpffs}/node${number}`, objectFiles, workload, interfaces, tunnelDevice, flowBuckets });
     if (busyClients > 0) {
       say(`opening ${busyClients * sizes.connectionsOfClient} connections`);
       await connectMany(node, node.clients.slice(0, busyClients), sizes.connectionsOfClient);

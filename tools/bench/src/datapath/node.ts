@@ -23,9 +23,13 @@ export interface NodeOptions {
   readonly workload: Workload;
   /** At least one for the server and one for each client; the other pods of the node share them. */
   readonly interfaces: readonly PodInterface[];
+  readonly tunnelDevice: PodInterface;
   /** Buckets of `flows_v4`; absent: the default. */
   readonly flowBuckets?: number | undefined;
 }
+
+/** The node where remote pods live. */
+const remoteNode = { slot: 1, address: '192.0.2.2', mtu: 1450, mac: '02:4d:00:00:00:02', ownMac: '02:4d:00:00:00:01' } as const;
 
 /** Offset of `ifindex` in `struct __sk_buff`, and its size. */
 const contextFields = { ifindex: 40, size: 192 } as const;
@@ -38,32 +42,52 @@ export class BenchNode {
   readonly clients: readonly NodePod[];
   /** `from_pod`, the very program that is attached to the pods' interfaces. */
   readonly program: BpfProgram;
+  /** `from_tunnel`, likewise, at the tunnel device. */
+  readonly tunnelProgram: BpfProgram;
+  /** A pod of another node, and that node's outer address. */
+  readonly remoteClient: WorkloadPod;
+  readonly remoteAddress = remoteNode.address;
   readonly #datapath: Datapath;
   readonly #maps: readonly BpfMap[];
   readonly #batch = Buffer.alloc(eventBatchBytes);
 
-  private constructor(datapath: Datapath, pods: readonly NodePod[], program: BpfProgram) {
+  private constructor(
+    datapath: Datapath,
+    pods: readonly NodePod[],
+    remoteClient: WorkloadPod,
+    program: BpfProgram,
+    tunnelProgram: BpfProgram,
+  ) {
     this.#datapath = datapath;
     this.#maps = program.info.mapIds.map((id) => BpfMap.openId(id));
     [this.server, ...this.clients] = pods as [NodePod, ...NodePod[]];
     this.program = program;
+    this.tunnelProgram = tunnelProgram;
+    this.remoteClient = remoteClient;
   }
 
-  static async open({ bpffs, objectFiles, workload, interfaces, flowBuckets }: NodeOptions): Promise<BenchNode> {
+  static async open({ bpffs, objectFiles, workload, interfaces, tunnelDevice, flowBuckets }: NodeOptions): Promise<BenchNode> {
     mkdirSync(bpffs);
     const sizes = flowBuckets === undefined ? {} : { flows_v4: flowBuckets };
     const datapath = await Datapath.open({ bpffs, objectFiles, sizes, attachBy: 'tcx' });
     await writePolicies(datapath, workload);
     const pods = [workload.server, ...workload.clients].map((pod, number) => addPod(datapath, pod, interfaces[number]!));
+    const { remoteClient } = workload;
+    const { slot, address: outer, ...ends } = remoteNode;
+    const podRanges = [prefix(`${remoteClient.ipv4}/32`), prefix(`${remoteClient.ipv6}/128`)];
+    datapath.nodes.set(slot, { ...ends, address: address(outer), ifindex: tunnelDevice.ifindex, podRanges });
     datapath.clock.turn(() => {
       // Pods that send nothing here need no interface of their own.
       for (const { ipv4, ipv6, identity } of workload.others) setAddresses(datapath, [ipv4, ipv6], { identity, slot: 0, node: 0 });
-      for (const { ipv4, ipv6, identity } of workload.remote) setAddresses(datapath, [ipv4, ipv6], { identity, slot: 0, node: 1 });
+      for (const { ipv4, ipv6, identity } of [...workload.remote, remoteClient])
+        setAddresses(datapath, [ipv4, ipv6], { identity, slot: 0, node: remoteNode.slot });
     });
     const { ifindex } = await datapath.attachments.attach(interfaces[0]!.name);
     while (!(await datapath.attachments.moveToTcx(interfaces[0]!.name)));
     const program = BpfProgram.openId(tcxPrograms({ ifindex, direction: 'ingress' }).at(-1)!);
-    return new BenchNode(datapath, pods, program);
+    const tunnel = await datapath.attachments.attachTunnel(tunnelDevice.name);
+    const tunnelProgram = BpfProgram.openId(tcxPrograms({ ifindex: tunnel, direction: 'ingress' }).at(-1)!);
+    return new BenchNode(datapath, pods, remoteClient, program, tunnelProgram);
   }
 
   /** A map of the node, by its name (the kernel keeps 15 characters of it): what the program uses, pinned or not. */
@@ -105,6 +129,7 @@ export class BenchNode {
   close(): void {
     for (const map of this.#maps) map.close();
     this.program.close();
+    this.tunnelProgram.close();
     this.#datapath.close();
   }
 }

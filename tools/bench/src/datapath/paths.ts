@@ -1,4 +1,14 @@
-import { connect, firstPort, podFrame, singlePorts, verdicts } from './connections.ts';
+import {
+  arrivingFrame,
+  arrivingWrapper,
+  connect,
+  connectFromRemote,
+  firstPort,
+  leavingFrame,
+  podFrame,
+  singlePorts,
+  verdicts,
+} from './connections.ts';
 import type { CounterName, Expected } from './evidence.ts';
 import { findFlow, findTraces } from './forgetting.ts';
 import { tcpFlags } from './frame.ts';
@@ -46,6 +56,8 @@ export const pathPlans: readonly PathPlan[] = [
   { name: 'established-pod-to-pod-ipv6-hot', shape: plain, make: oneConnection(6) },
   { name: 'established-pod-to-pod-ipv4-1024-of-256k', shape: quarterMillion, make: connectionsInTurn(1024) },
   { name: 'established-pod-to-pod-ipv4-64k-of-1m', shape: million, make: connectionsInTurn(connectionsOfClient) },
+  { name: 'overlay-vxlan-send', shape: plain, make: sendToNode },
+  { name: 'overlay-vxlan-receive', shape: plain, make: receiveFromNode },
   { name: 'deny-undecided', shape: plain, make: firstDenial('egress') },
   { name: 'deny-undecided-at-ingress', shape: plain, make: firstDenial('ingress') },
   { name: 'deny-repeated', shape: plain, make: repeatedDenial },
@@ -79,6 +91,34 @@ function oneConnection(family: 4 | 6): PathPlan['make'] {
       returns: verdicts.redirect,
       expected: hit,
     };
+  };
+}
+
+/** One established connection's packets into the tunnel to another node: tunnel key and redirect included; encapsulating is the device's. */
+async function sendToNode(node: BenchNode, { packets }: Sizes): ReturnType<PathPlan['make']> {
+  await connectFromRemote(node);
+  return {
+    wrapper: await Wrapper.load('same_packet', node),
+    senders: [node.server],
+    frame: () => leavingFrame(node, tcpFlags.ACK),
+    packets,
+    warmUp: packets >> 4,
+    returns: verdicts.redirect,
+    expected: { 'flow hits': 1, 'forwarded FORWARD_TO_NODE egress': 1 },
+  };
+}
+
+/** The same connection's packets out of the tunnel, after the device has taken the outer headers off. */
+async function receiveFromNode(node: BenchNode, { packets }: Sizes): ReturnType<PathPlan['make']> {
+  await connectFromRemote(node);
+  return {
+    wrapper: await arrivingWrapper(node),
+    senders: [node.server],
+    frame: () => arrivingFrame(node, tcpFlags.ACK),
+    packets,
+    warmUp: packets >> 4,
+    returns: verdicts.redirect,
+    expected: { 'flow hits': 1, 'forwarded FORWARD_TO_ENDPOINT ingress': 1 },
   };
 }
 

@@ -40,6 +40,8 @@ export interface Workload {
   readonly clients: readonly WorkloadPod[];
   readonly others: readonly WorkloadPod[];
   readonly remote: readonly WorkloadPod[];
+  /** On another node: it may talk to the server as the clients may. */
+  readonly remoteClient: WorkloadPod;
   readonly identities: readonly number[];
   readonly policies: readonly CompiledPolicy[];
 }
@@ -61,6 +63,7 @@ export function makeWorkload(): Workload {
     clients: Array.from({ length: clientCount }, () => pods(identityOf.client)),
     others: apps.map((number) => pods(identityOf.app(number))),
     remote: apps.flatMap((number) => Array.from({ length: remotePods }, () => pods(identityOf.app(number)))),
+    remoteClient: pods(identityOf.client),
     identities: [...identities.keys()],
     policies: compilePolicies(identities, readPolicies([serverPolicy, clientPolicy, ...apps.map(appPolicy)].join('\n---\n'))),
   };

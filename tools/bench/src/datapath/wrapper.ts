@@ -5,7 +5,7 @@ import { type BenchNode, contextOf, type NodePod } from './node.ts';
 const objectFile = join(import.meta.dirname, '..', '..', 'build', 'wrapper.bpf.o');
 
 /** What every run begins with; programs of bpf/wrapper.bpf.c. */
-export type WrapperProgram = 'same_packet' | 'varied_packets' | 'unknown_flow' | 'undecided_flow';
+export type WrapperProgram = 'same_packet' | 'arriving_packet' | 'varied_packets' | 'unknown_flow' | 'undecided_flow';
 
 /** Global variables of bpf/wrapper.bpf.c, which says what each means. */
 export type WrapperVariable =
@@ -18,7 +18,9 @@ export type WrapperVariable =
   | 'forget_ways'
   | 'forget_owner'
   | 'forget_decisions'
-  | 'forget_denial';
+  | 'forget_denial'
+  | 'network_id'
+  | 'outer_source';
 
 const headerBytes = 64;
 
@@ -44,7 +46,8 @@ export class Wrapper {
     this.#bytes = Buffer.alloc(this.#variables.info.valueSize);
   }
 
-  static async load(program: WrapperProgram, node: BenchNode): Promise<Wrapper> {
+  /** `underTest`: `from_pod` unless told otherwise. */
+  static async load(program: WrapperProgram, node: BenchNode, underTest: BpfProgram = node.program): Promise<Wrapper> {
     const object = BpfObject.open(objectFile);
     for (const { name } of object.programs()) object.setAutoload(name, name === program || name === 'nothing');
     for (const { name, internal } of object.maps()) {
@@ -53,7 +56,7 @@ export class Wrapper {
       object.reuseMap(name, node.map(name));
     }
     await object.load();
-    return new Wrapper(object, program, node.program);
+    return new Wrapper(object, program, underTest);
   }
 
   /** Gives the wrapper's variables their values; numbers are of 32 bits. */
