@@ -13,16 +13,11 @@ enum {
 	DECISIONS = 4096,
 };
 
-/* All that an answer depends on. Padding is zero. */
+/* All that an answer depends on. */
 struct decision_question {
-	__u16 subject;
-	__u8 direction; /* enum direction */
-	__u8 protocol;
-	__u8 port[2]; /* as in struct policy_key */
-	__u8 pad[2];
-	__u32 epoch; /* the subject's */
-	__u32 peer;
-	__u32 peer_class;
+	__u64 what; /* subject | direction << 16 | protocol << 24 | port << 32 */
+	__u64 peer; /* identity | class << 32 */
+	__u64 epoch; /* the subject's */
 };
 
 struct decision_answer {
@@ -34,7 +29,6 @@ struct decision_answer {
 
 struct decision {
 	struct decision_question question;
-	__u32 pad;
 	struct decision_answer answer;
 };
 
@@ -48,23 +42,15 @@ struct {
 /* The place where an answer to the question is, or belongs. */
 static __always_inline struct decision *decision_place(const struct decision_question *question)
 {
-	const __u32 *words = (const __u32 *)question;
-	__u64 hash = 0;
-	__u32 index;
+	__u64 sum = question->what * 0x9e3779b97f4a7c15 + question->peer * 0xbf58476d1ce4e5b9 + question->epoch * 0x94d049bb133111eb;
+	__u32 index = sum >> 52;
 
-	for (__u32 i = 0; i < sizeof(*question) / sizeof(*words); i++)
-		hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ull;
-	index = hash >> 52;
 	return bpf_map_lookup_elem(&decisions, &index);
 }
 
 static __always_inline bool decision_answers(const struct decision *decision, const struct decision_question *question)
 {
-	const __u32 *asked = (const __u32 *)&decision->question;
-	const __u32 *words = (const __u32 *)question;
-	__u32 difference = 0;
+	__u64 difference = (decision->question.what ^ question->what) | (decision->question.peer ^ question->peer) | (decision->question.epoch ^ question->epoch);
 
-	for (__u32 i = 0; i < sizeof(*question) / sizeof(*words); i++)
-		difference |= asked[i] ^ words[i];
 	return difference == 0 && decision->answer.known;
 }

@@ -10,8 +10,8 @@
 
 #include "../flow/flow.h"
 #include "../parse/end.h"
-#include "../parse/inquiry.h"
 #include "../parse/packet.h"
+#include "../parse/ruling.h"
 #include "../types/event.h"
 
 union flow_key {
@@ -25,7 +25,6 @@ struct run {
 	union flow_key key;
 	struct end own;
 	struct end far;
-	struct inquiry inquiry;
 	struct ruling ruling;
 	struct flow_decision decision;
 	struct event record; /* stages/repeats.h */

@@ -2,16 +2,13 @@
 /* One end of a packet, as the tables have it (stages/ends.h looks it up). */
 #pragma once
 
-#include "packet.h"
+#include <linux/types.h>
 
 struct end {
-	union address address;
 	__u32 identity;
 	__u32 subject; /* of a pod of this node */
 	__u32 flags; /* likewise: enum endpoint_flags */
-	__u32 peer_class;
+	__u32 peer_class; /* of the far end; the own one's is looked up when a policy asks for it */
 	__u16 zone; /* where its packets come in */
-	__u8 family;
-	__u8 is_classed; /* `peer_class` has been looked up */
-	__u32 pad;
+	__u8 pad[6];
 };

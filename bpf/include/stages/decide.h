@@ -46,13 +46,15 @@ static __always_inline int take_sender(struct end *sender, const struct packet *
 }
 
 /* Finds both ends; what says that it comes from somebody else than it does is spoofed. */
-static __always_inline int find_ends(struct packet *packet, struct end *own, struct end *far)
+static __always_inline int find_ends(struct run *run)
 {
+	struct packet *packet = &run->packet;
+	struct end *own = &run->own, *far = &run->far;
 	const struct endpoint *self = endpoint_of_slot(packet->slot);
 	bool leaving = packet->side == DIRECTION_EGRESS;
 	int outcome;
 
-	*own = *far = (struct end){ .family = packet->family };
+	far->identity = IDENTITY_UNKNOWN;
 	if (!self)
 		return REASON_ENDPOINT_NOT_READY;
 	if (leaving && check_source(packet, self) != CARRY_ON)
@@ -60,9 +62,10 @@ static __always_inline int find_ends(struct packet *packet, struct end *own, str
 	if (leaving && is_of_the_link(packet))
 		return REASON_UNKNOWN_TARGET;
 	take_endpoint(own, self, packet->slot);
-	own->address = leaving ? packet->source : packet->destination;
-	far->address = leaving ? packet->destination : packet->source;
-	outcome = is_node_zone(packet->zone) ? take_sender(far, packet) : resolve(far);
+	if (is_node_zone(packet->zone))
+		outcome = take_sender(far, packet);
+	else
+		outcome = resolve(far, packet->family, leaving ? &packet->destination : &packet->source, run->decision.decided);
 	packet->source_identity = leaving ? own->identity : far->identity;
 	packet->destination_identity = leaving ? far->identity : own->identity;
 	if (!leaving && far->zone != packet->zone) {
@@ -86,19 +89,6 @@ static __always_inline bool is_reply(const struct packet *packet)
 	return answers_open_flow(packet, packet->target);
 }
 
-/* Port (ICMP: type and code) that the flow's first packet was for. */
-static __always_inline void fill_port(struct inquiry *inquiry, const struct packet *packet)
-{
-	__be16 port = packet->reply ? packet->source_port : packet->destination_port;
-
-	if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6) {
-		inquiry->port[0] = bpf_ntohs(port); /* of a reply: the request's type, as struct packet has it */
-		inquiry->port[1] = packet->reply ? 0 : packet->icmp_code;
-		return;
-	}
-	__builtin_memcpy(inquiry->port, &port, sizeof(port));
-}
-
 /* What the policy said, as against what kept it from being asked. Zero is no denial. */
 static __always_inline bool is_policy_denial(int reason)
 {
@@ -106,24 +96,22 @@ static __always_inline bool is_policy_denial(int reason)
 }
 
 /* Asks the policy of one end about the other. */
-static __always_inline int ask(struct run *run, enum direction direction, const struct end *subject, struct end *peer)
+static __always_inline int ask(struct run *run, enum direction direction, const struct end *subject, const struct end *peer)
 {
-	struct inquiry *inquiry = &run->inquiry;
 	struct packet *packet = &run->packet;
 	struct ruling *ruling = &run->ruling;
 	int outcome;
 
 	packet->at = direction;
 	outcome = check_peer(peer);
+	if (outcome == CARRY_ON)
+		outcome = rule(run, subject == &run->own);
 	if (outcome != CARRY_ON)
 		return outcome;
-	*inquiry = (struct inquiry){ .subject = subject->subject, .direction = direction, .protocol = packet->protocol };
-	*ruling = (struct ruling){ 0 };
-	fill_port(inquiry, packet);
-	outcome = rule(inquiry, peer, ruling);
-	if (outcome != CARRY_ON)
-		return outcome;
-	*(direction == DIRECTION_INGRESS ? &packet->ingress_origin : &packet->egress_origin) = ruling->origin;
+	if (direction == DIRECTION_INGRESS)
+		packet->ingress_origin = run->decision.ingress_origin = ruling->origin;
+	else
+		packet->egress_origin = run->decision.egress_origin = ruling->origin;
 	if (!is_policy_denial(ruling->reason))
 		return ruling->reason;
 	if (ruling->audit || (subject->flags & ENDPOINT_AUDIT)) {
@@ -135,7 +123,7 @@ static __always_inline int ask(struct run *run, enum direction direction, const 
 }
 
 /* Both ends must permit: egress at the source, ingress at the destination, each where it is a pod of this node. */
-static __always_inline int judge(struct run *run, struct end *source, struct end *destination)
+static __always_inline int judge(struct run *run, const struct end *source, const struct end *destination)
 {
 	int outcome = CARRY_ON;
 
@@ -155,6 +143,19 @@ static __always_inline void report_new(struct __sk_buff *skb, struct packet *pac
 		report(skb, packet, EVENT_VERDICT, packet->audited ? VERDICT_AUDIT : VERDICT_FORWARDED, packet->audited);
 }
 
+/* Each field by itself: what is written by one store and read by another of a different width waits for the first to reach the cache. */
+static __always_inline void begin_decision(const struct __sk_buff *skb, struct run *run)
+{
+	struct flow_decision *decision = &run->decision;
+
+	decision->decided = clock_sample();
+	decision->bytes = skb->len;
+	decision->tcp_flags = run->packet.tcp_flags;
+	decision->egress_origin = decision->ingress_origin = 0;
+	decision->rewrite = decision->reply_rewrite = 0;
+	decision->flags = 0;
+}
+
 /* Decides the flow in its original direction, whichever the packet goes. CARRY_ON: go on to `packet->target`. */
 __noinline int decide(struct __sk_buff *skb, struct run *run)
 {
@@ -164,8 +165,8 @@ __noinline int decide(struct __sk_buff *skb, struct run *run)
 
 	if (!run)
 		return REASON_CONNTRACK_INSERT;
-	run->decision = (struct flow_decision){ .decided = clock_sample(), .bytes = skb->len, .tcp_flags = packet->tcp_flags };
-	outcome = find_ends(packet, &run->own, &run->far);
+	begin_decision(skb, run);
+	outcome = find_ends(run);
 	if (outcome != CARRY_ON)
 		return outcome;
 	packet->reply = is_reply(packet);
@@ -175,8 +176,6 @@ __noinline int decide(struct __sk_buff *skb, struct run *run)
 	outcome = judge(run, opener, other);
 	run->decision.reply = packet->reply;
 	run->decision.identity = is_local_pod(&run->far) ? 0 : run->far.identity;
-	run->decision.egress_origin = packet->egress_origin;
-	run->decision.ingress_origin = packet->ingress_origin;
 	run->decision.target = other->zone;
 	/* A denied SYN in the direction of a live connection's replies must not cut that connection. */
 	if (is_policy_denial(outcome) && (packet->reply || packet->entry != ENTRY_REPLY))

@@ -7,6 +7,7 @@
 
 #include "../maps/applied.h"
 #include "../maps/endpoints.h"
+#include "../maps/holders.h"
 #include "../maps/peers.h"
 #include "../parse/end.h"
 #include "../parse/packet.h"
@@ -36,54 +37,58 @@ static __always_inline void take_endpoint(struct end *end, const struct endpoint
 	end->zone = slot;
 }
 
-/* Somebody outside the cluster, or an address inside its ranges that nobody has (identity 0, design D4). */
-static __always_inline void take_prefix(struct end *end)
-{
-	const struct prefix *prefix = prefix_of_address(end->family, &end->address);
-
-	end->zone = ZONE_NATIVE;
-	end->is_classed = 1;
-	if (prefix) {
-		end->identity = prefix->identity;
-		end->peer_class = prefix->peer_class;
-	}
-}
-
-/* Looks up who has `end->address`: a pod of this node, this node, another node or its pods, or else a prefix. */
-__noinline int resolve(struct end *end)
-{
-	const struct endpoint *endpoint;
-	const struct peer *peer;
-
-	if (!end)
-		return REASON_UNKNOWN_TARGET;
-	peer = peer_of_address(end->family, &end->address);
-	if (!peer) {
-		take_prefix(end);
-		return CARRY_ON;
-	}
-	end->identity = peer->identity;
-	end->zone = zone_of_peer(peer);
-	if (!peer->slot)
-		return CARRY_ON;
-	endpoint = endpoint_of_slot(peer->slot);
-	if (!endpoint || !is_address_of(endpoint, end->family, &end->address))
-		return REASON_UNKNOWN_TARGET;
-	take_endpoint(end, endpoint, peer->slot);
-	return end->flags & ENDPOINT_READY ? CARRY_ON : REASON_ENDPOINT_NOT_READY;
-}
-
-/* The class of an end whose own entry says nothing about prefixes. */
-static __always_inline __u32 class_of(struct end *end)
+/*
+ * Asks the tables who has `holder->address`: a pod of this node, this node, another node or its pods; else somebody outside the cluster, or nobody (an address inside its ranges: identity 0,
+ * design D4). The class is that of the longest prefix in any case.
+ */
+__noinline int look_up_holder(struct holder *holder)
 {
 	const struct prefix *prefix;
+	const struct peer *peer;
 
-	if (!end->is_classed) {
-		prefix = prefix_of_address(end->family, &end->address);
-		end->peer_class = prefix ? prefix->peer_class : 0;
-		end->is_classed = 1;
-	}
-	return end->peer_class;
+	if (!holder)
+		return 0;
+	prefix = prefix_of_address(holder->family, &holder->address);
+	peer = peer_of_address(holder->family, &holder->address);
+	holder->peer_class = prefix ? prefix->peer_class : 0;
+	holder->identity = peer ? peer->identity : prefix ? prefix->identity : IDENTITY_UNKNOWN;
+	holder->zone = !peer ? ZONE_NATIVE : peer->slot ? peer->slot : zone_of_peer(peer);
+	return 0;
+}
+
+/* Who has the address, remembered or looked up. `decided`: the clock as the decision sampled it. */
+static __noinline const struct holder *holder_of(__u8 family, const union address *address, __u32 decided)
+{
+	struct holder *holder = holder_place(address);
+
+	if (!holder || holder_is_current(holder, family, address))
+		return holder;
+	holder->address.halves[0] = address->halves[0];
+	holder->address.halves[1] = address->halves[1];
+	holder->decided = decided;
+	holder->family = family;
+	look_up_holder(holder);
+	return holder;
+}
+
+/* Fills the end that has `address`. */
+static __always_inline int resolve(struct end *end, __u8 family, const union address *address, __u32 decided)
+{
+	const struct holder *holder = holder_of(family, address, decided);
+	const struct endpoint *endpoint;
+
+	if (!holder)
+		return REASON_UNKNOWN_TARGET;
+	end->peer_class = holder->peer_class;
+	end->zone = holder->zone;
+	end->identity = holder->identity;
+	if (!is_local_pod(end))
+		return CARRY_ON;
+	endpoint = endpoint_of_slot(end->zone);
+	if (!endpoint || !is_address_of(endpoint, family, address))
+		return REASON_UNKNOWN_TARGET;
+	take_endpoint(end, endpoint, end->zone);
+	return end->flags & ENDPOINT_READY ? CARRY_ON : REASON_ENDPOINT_NOT_READY;
 }
 
 /* Design D4 and D5: an end that nobody has, or whose identity not every policy of this node knows yet, is no peer, whatever the policy would say. */
