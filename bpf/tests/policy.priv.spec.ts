@@ -36,6 +36,18 @@ describe.each(families)('policy over IPv%i', (family) => {
     expect(await node.fromPod(client, talk.udp())).toMatchObject(allowed);
   });
 
+  it('finds each entry of a large policy, and nothing beside them', async () => {
+    const others = Array.from({ length: 3000 }, (_, index): Omit<Entry, 'direction'> => {
+      return { peer: { identity: 5000 + (index >> 4) }, protocol: protocols.udp, port: index & 15, origin: 1 };
+    });
+    const even = Array.from({ length: 64 }, (_, index): Omit<Entry, 'direction'> => {
+      return { peer: { identity: client.identity }, protocol: protocols.udp, port: 2 * index, origin: 2 };
+    });
+    isolateServer(...others, ...even);
+    for (let port = 0; port < 128; port++)
+      expect(await node.fromPod(client, talk.udp(40000, port)), `port ${port}`).toMatchObject(port % 2 === 0 ? allowed : deniedAtIngress);
+  });
+
   it('denies at the source what its isolated egress has no entry for, and names the default', async () => {
     node.tables.policies.set(client.subject, { egressDefault: origins.clientDefault });
     const outcome = await node.fromPod(client, talk.udp());

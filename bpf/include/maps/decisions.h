@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What policy said last time to the same question: three look-ups in a trie become one in an array. A subject's index and epoch name one policy for ever (design D2: an edit raises the epoch,
+ * What policy said last time to the same question: look-ups of up to three keys, each with every size of port block, become one. A subject's index and epoch name one policy for ever (design D2: an edit raises the epoch,
  * an index is never given again with a lower one), so an answer never has to be taken back. Per CPU, so that nobody reads a half-written one.
  */
 #pragma once

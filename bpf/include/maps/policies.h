@@ -14,19 +14,21 @@ struct {
 	__type(value, struct subject);
 } subjects SEC(".maps");
 
+/* BPF_F_MMAPABLE for their alignment: a plain array's values begin at 56 mod 64, and each would lie in two cache lines. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, POLICIES);
 	__type(key, __u32);
 	__type(value, struct policy);
 } policies SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1048576);
-	__type(key, struct policy_key);
-	__type(value, struct policy_entry);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, POLICY_BUCKETS);
+	__type(key, __u32);
+	__type(value, struct policy_bucket);
 } policy_entries SEC(".maps");
 
 /* Index and epoch in one load: never the one of before an edit with the other of after it (design D2). No such subject: policy 0. */

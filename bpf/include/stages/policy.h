@@ -20,57 +20,108 @@ enum {
 	ATTEMPTS = 2, /* at a policy that is being replaced meanwhile */
 };
 
-static __always_inline const struct policy_entry *find_entry(const struct decision_question *question, __u32 policy, enum policy_space space, __u32 peer)
-{
-	struct policy_key key = {
-		.prefix_length = POLICY_KEY_PORT,
-		.policy = policy,
-		.direction = question->what >> 16,
-		.space = space,
-		.peer = peer,
-		.protocol = question->what >> 24,
-		.port = { question->what >> 40, question->what >> 32 },
+/* What an entry says, as one word; 0: there is none. */
+union saying {
+	__u64 word;
+	struct {
+		__u32 origin;
+		__u16 rule_set;
+		__u8 deny;
+		__u8 used;
 	};
+};
 
-	return bpf_map_lookup_elem(&policy_entries, &key);
-}
-
-static __always_inline bool denies(const struct policy_entry *entry)
+/* The entry with this very key. Without a branch for each way: the verifier would walk all that follows once for each. */
+static __always_inline __u64 entry_with(const struct policy *policy, __u64 key)
 {
-	return entry && entry->deny;
-}
+	__u64 hash = key * 0x9e3779b97f4a7c15 >> 32, said = 0;
+	__u32 buckets = policy->buckets, at = hash * buckets >> 32;
 
-/* Any deny denies, else any allow allows; NULL: the default holds. */
-static __always_inline const struct policy_entry *decisive_entry(const struct decision_question *question, __u32 policy)
-{
-	const struct policy_entry *identity = find_entry(question, policy, SPACE_IDENTITY, (__u32)question->peer);
-	const struct policy_entry *class = question->peer >> 32 ? find_entry(question, policy, SPACE_CLASS, question->peer >> 32) : NULL;
-	const struct policy_entry *any = find_entry(question, policy, SPACE_ANY, 0);
+	for (int probe = 0; probe < POLICY_PROBES; probe++) {
+		__u32 index = policy->first + at;
+		const struct policy_bucket *bucket = bpf_map_lookup_elem(&policy_entries, &index);
 
-	if (denies(identity))
-		return identity;
-	if (denies(class))
-		return class;
-	if (denies(any))
-		return any;
-	return identity ? identity : class ? class : any;
-}
+		if (!bucket)
+			return 0;
+		for (int way = 0; way < POLICY_WAYS; way++) {
+			const __u64 *entry = (const __u64 *)&bucket->ways[way];
 
-static __noinline void look_up(const struct decision_question *question, __u32 id, const struct policy *policy, struct decision_answer *answer)
-{
-	bool ingress = (question->what >> 16 & 255) == DIRECTION_INGRESS;
-	const struct policy_entry *entry = decisive_entry(question, id);
-
-	answer->known = 1;
-	if (entry) {
-		answer->reason = entry->deny ? REASON_DENY_RULE : REASON_NONE;
-		answer->origin = entry->origin;
-		answer->rule_set = entry->rule_set;
-		return;
+			said |= entry[1] & -flow_is_zero(entry[0] ^ key);
+		}
+		if (said || !bucket->ways[POLICY_WAYS - 1].key)
+			return said;
+		at = at + 1 == buckets ? 0 : at + 1;
 	}
-	answer->rule_set = 0;
-	answer->reason = policy->flags & (ingress ? POLICY_INGRESS_ISOLATED : POLICY_EGRESS_ISOLATED) ? REASON_POLICY_DENIED : REASON_NONE;
-	answer->origin = ingress ? policy->ingress_default_origin : policy->egress_default_origin;
+	return 0;
+}
+
+/*
+ * The entry of the smallest block that holds the port, of the sizes that occur. A size is a power of two: the lowest bit set is the smallest, and its negative the mask of a block's first port.
+ * `key`: all but the block.
+ */
+__noinline __u64 find_entry(const struct policy *policy, __u64 key, __u32 sizes, __u32 port)
+{
+	__u64 said = 0;
+
+	if (!policy)
+		return 0;
+	for (int i = 0; i < 18 && sizes && !said; i++) {
+		__u32 size = sizes & -sizes;
+		__u64 block = (port & -size & 0xffff) << 1 | size;
+
+		/* Every protocol is protocol 0. */
+		if (size == POLICY_EVERY_PROTOCOL)
+			key &= ~(255ull << POLICY_KEY_PROTOCOL);
+		said = entry_with(policy, key | block << POLICY_KEY_BLOCK);
+		sizes ^= size;
+	}
+	return said;
+}
+
+static __always_inline union saying say_of(const struct policy *policy, const struct decision_question *question, enum policy_space space, __u32 peer)
+{
+	__u64 direction = question->what >> 16 & 3, protocol = question->what >> 24 & 255;
+	__u64 key = peer | protocol << POLICY_KEY_PROTOCOL | (__u64)space << POLICY_KEY_SPACE | direction << POLICY_KEY_DIRECTION;
+	__u32 sizes = policy->sizes[direction == DIRECTION_INGRESS ? space : POLICY_SPACES + space];
+	union saying saying = { .word = sizes ? find_entry(policy, key, sizes, question->what >> 32) : 0 };
+
+	return saying;
+}
+
+/* Any deny denies, else any allow allows; 0: the default holds. */
+static __always_inline union saying decisive(const struct policy *policy, const struct decision_question *question)
+{
+	union saying identity = say_of(policy, question, SPACE_IDENTITY, question->peer);
+	__u32 class_number = question->peer >> 32;
+	union saying class = { 0 };
+	union saying any = say_of(policy, question, SPACE_ANY, 0);
+
+	if (class_number)
+		class = say_of(policy, question, SPACE_CLASS, class_number);
+	if (identity.deny)
+		return identity;
+	if (class.deny)
+		return class;
+	if (any.deny)
+		return any;
+	return identity.used ? identity : class.used ? class : any;
+}
+
+static __always_inline struct decision_answer look_up(const struct policy *policy, const struct decision_question *question)
+{
+	bool ingress = (question->what >> 16 & 3) == DIRECTION_INGRESS;
+	union saying saying = decisive(policy, question);
+	struct decision_answer answer = { .known = 1 };
+
+	if (saying.used) {
+		answer.reason = saying.deny ? REASON_DENY_RULE : REASON_NONE;
+		answer.origin = saying.origin;
+		answer.rule_set = saying.rule_set;
+		return answer;
+	}
+	answer.reason = policy->flags & (ingress ? POLICY_INGRESS_ISOLATED : POLICY_EGRESS_ISOLATED) ? REASON_POLICY_DENIED : REASON_NONE;
+	answer.origin = ingress ? policy->ingress_default_origin : policy->egress_default_origin;
+	return answer;
 }
 
 /* Port (ICMP: type and code) that the flow's first packet was for. */
@@ -119,7 +170,7 @@ static __always_inline bool try_ruling(struct run *run, const struct end *subjec
 	question.what = subject->subject | packet->at << 16 | (__u32)packet->protocol << 24 | (__u64)port_of(packet) << 32;
 	question.peer = peer->identity;
 	question.epoch = sample.epoch;
-	if (policy->flags & (packet->at == DIRECTION_INGRESS ? POLICY_INGRESS_CLASSES : POLICY_EGRESS_CLASSES))
+	if (policy->sizes[(packet->at == DIRECTION_INGRESS ? 0 : POLICY_SPACES) + SPACE_CLASS])
 		question.peer |= (__u64)class_of(run, peer) << 32;
 	decision = decision_place(&question);
 	remembered = decision && decision_answers(decision, &question);
@@ -127,7 +178,8 @@ static __always_inline bool try_ruling(struct run *run, const struct end *subjec
 	if (remembered)
 		answer = decision->answer;
 	else
-		look_up(&question, sample.policy, policy, &answer);
+		answer = look_up(policy, &question);
+	flow_fence();
 	if (subject_sample(subject->subject).epoch != sample.epoch)
 		return false;
 	if (decision && !remembered) {

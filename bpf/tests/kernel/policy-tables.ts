@@ -1,16 +1,6 @@
 import type { BpfObject } from '@myelin/bpf-native';
-import {
-  direction,
-  POLICY_KEY_EXACT,
-  POLICY_KEY_PORT,
-  POLICY_KEY_PROTOCOL,
-  policyCodec,
-  policyEntryCodec,
-  policyFlags,
-  policyKeyCodec,
-  policySpace,
-  subjectCodec,
-} from '@myelin/datapath-layout';
+import { layOut, type PolicyImageEntry } from '@myelin/datapath';
+import { direction, policyBucketCodec, policyCodec, policyFlags, policySpace, subjectCodec } from '@myelin/datapath-layout';
 import { integerKey, TestMap } from './test-map.ts';
 
 /** One entry, as the kernel sees it. */
@@ -43,6 +33,7 @@ export class PolicyTables {
   readonly #entries: TestMap;
   readonly #turn: (change: (epoch: number) => void) => void;
   #nextId = 1;
+  #nextBucket = 0;
 
   constructor(object: BpfObject, turn: (change: (epoch: number) => void) => void) {
     this.#subjects = new TestMap(object.map('subjects'));
@@ -53,6 +44,7 @@ export class PolicyTables {
 
   reset(): void {
     for (const table of [this.#subjects, this.#policies, this.#entries]) table.reset();
+    this.#nextBucket = 0;
   }
 
   /** Puts a policy in force for the subject; returns its id. */
@@ -68,12 +60,16 @@ export class PolicyTables {
     const flags =
       (ingressDefault ? policyFlags.POLICY_INGRESS_ISOLATED : 0) |
       (egressDefault ? policyFlags.POLICY_EGRESS_ISOLATED : 0) |
-      (hasClass(entries, 'ingress') ? policyFlags.POLICY_INGRESS_CLASSES : 0) |
-      (hasClass(entries, 'egress') ? policyFlags.POLICY_EGRESS_CLASSES : 0) |
       (audit ? policyFlags.POLICY_AUDIT : 0);
-    for (const entry of entries) this.#entries.write(encodeKey(id, entry), encodeEntry(entry));
-    const policy = { flags, ingressDefaultOrigin: ingressDefault, egressDefaultOrigin: egressDefault, identity: 0, digest: 0n };
-    this.#policies.write(integerKey(id), policyCodec.encode(policy));
+    const { count, sizes, bytes } = layOut(entries.map(imageEntry));
+    const first = this.#nextBucket;
+    this.#nextBucket += count;
+    for (let bucket = 0; bucket < count; bucket++) {
+      const at = bucket * policyBucketCodec.size;
+      this.#entries.write(integerKey(first + bucket), bytes.subarray(at, at + policyBucketCodec.size));
+    }
+    const head = { flags, ingressDefaultOrigin: ingressDefault, egressDefaultOrigin: egressDefault, identity: 0, digest: 0n };
+    this.#policies.write(integerKey(id), policyCodec.encode({ ...head, first, buckets: count, sizes }));
     return id;
   }
 
@@ -83,25 +79,17 @@ export class PolicyTables {
   }
 }
 
-function hasClass(entries: readonly Entry[], way: Entry['direction']): boolean {
-  return entries.some(({ direction: of, peer }) => of === way && typeof peer === 'object' && 'class' in peer);
-}
-
-function encodeKey(policy: number, { direction: way, peer, protocol, port, portBits = 16 }: Entry): Buffer {
+function imageEntry({ direction: way, peer, protocol, port, portBits = 16, origin, ruleSet = 0, deny = false }: Entry): PolicyImageEntry {
   const { SPACE_ANY, SPACE_IDENTITY, SPACE_CLASS } = policySpace;
-  const portBytes = Buffer.alloc(2);
-  portBytes.writeUInt16BE(port ?? 0);
-  return policyKeyCodec.encode({
-    prefixLength: protocol === undefined ? POLICY_KEY_EXACT : port === undefined ? POLICY_KEY_PROTOCOL : POLICY_KEY_PORT - 16 + portBits,
-    policy,
+  return {
     direction: way === 'ingress' ? direction.DIRECTION_INGRESS : direction.DIRECTION_EGRESS,
     space: peer === 'any' ? SPACE_ANY : 'identity' in peer ? SPACE_IDENTITY : SPACE_CLASS,
     peer: peer === 'any' ? 0 : 'identity' in peer ? peer.identity : peer.class,
-    protocol: protocol ?? 0,
-    port: portBytes,
-  });
-}
-
-function encodeEntry({ origin, ruleSet = 0, deny = false }: Entry): Buffer {
-  return policyEntryCodec.encode({ origin, ruleSet, deny: deny ? 1 : 0 });
+    protocol: protocol ?? null,
+    port: port ?? 0,
+    portBits: port === undefined ? 0 : portBits,
+    origin,
+    ruleSet,
+    deny,
+  };
 }

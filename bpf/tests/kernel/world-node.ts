@@ -217,7 +217,7 @@ async function openTables(object: BpfObject): Promise<KernelTables> {
     addresses: await AddressTable.open(addressMaps, clock, refuse),
     prefixes: await PrefixTable.open({ 4: map('prefixes_v4'), 6: map('prefixes_v6') }, clock, refuse),
     nodes: await NodeTable.open({ nodes: map('nodes'), slots: map('node_slots'), ranges: map('pod_ranges') }, clock, refuse),
-    policies: await PolicyTable.open(policyMaps, clock, refuse),
+    policies: PolicyTable.open(policyMaps, clock, refuse),
     appliedIdentities: new AppliedIdentities(map('applied_identities')),
   };
 }

@@ -13,6 +13,7 @@ export { resizableTables, type TableSizes } from './load.ts';
 export { NodeTable, type TunnelledNode } from './nodes.ts';
 export { linkedInterfaces, removePins } from './pins.ts';
 export { type PolicyChanges, type PolicyEdit, PolicyTable } from './policies.ts';
+export { layOut, type PolicyBuckets } from './policy-buckets.ts';
 export type { PolicyHead, PolicyImage, PolicyImageEntry } from './policy-image.ts';
 export { type PrefixChanges, type PrefixEntry, PrefixTable } from './prefixes.ts';
 export type { EndpointSubject, KernelTables } from './read-tables.ts';

@@ -25,8 +25,6 @@ export function kernelPolicy({ identity, digest, ingress, egress }: LocalPolicy)
     egressIsolated: egress.isolated,
     ingressDefaultOrigin: ingress.defaultOrigin,
     egressDefaultOrigin: egress.defaultOrigin,
-    ingressClasses: ingress.usesClasses,
-    egressClasses: egress.usesClasses,
     entries: [...entries(directions.DIRECTION_INGRESS, ingress), ...entries(directions.DIRECTION_EGRESS, egress)],
   };
 }
@@ -43,20 +41,22 @@ function localEntry({ space, peer, protocol, port, portBits, deny, origin }: Pol
 
 /** What `kernelPolicy` was made of, read back from the kernel's tables. */
 export function localPolicy(image: PolicyImage): LocalPolicy {
-  const entries = (wanted: number) => image.entries.filter(({ direction }) => direction === wanted).map(localEntry);
+  const inDirection = (wanted: number) => image.entries.filter(({ direction }) => direction === wanted);
+  const entries = (wanted: number) => inDirection(wanted).map(localEntry);
+  const usesClasses = (wanted: number) => inDirection(wanted).some(({ space }) => space === policySpace.SPACE_CLASS);
   return {
     identity: image.identity,
     digest: image.digest,
     ingress: {
       isolated: image.ingressIsolated,
       defaultOrigin: image.ingressDefaultOrigin,
-      usesClasses: image.ingressClasses,
+      usesClasses: usesClasses(directions.DIRECTION_INGRESS),
       entries: entries(directions.DIRECTION_INGRESS),
     },
     egress: {
       isolated: image.egressIsolated,
       defaultOrigin: image.egressDefaultOrigin,
-      usesClasses: image.egressClasses,
+      usesClasses: usesClasses(directions.DIRECTION_EGRESS),
       entries: entries(directions.DIRECTION_EGRESS),
     },
   };

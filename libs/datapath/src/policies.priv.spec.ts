@@ -1,6 +1,6 @@
-import { policySpace, subjectCodec } from '@myelin/datapath-layout';
+import { POLICY_WAYS, policySpace, subjectCodec } from '@myelin/datapath-layout';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeEntries, type PolicyImage, type PolicyImageEntry } from './policy-image.ts';
+import type { PolicyImage, PolicyImageEntry } from './policy-image.ts';
 import { indexKey } from './table.ts';
 import type { Tables } from './tables.ts';
 import { KernelTables } from './testing/kernel-tables.ts';
@@ -32,15 +32,13 @@ const image = (identity: number, digest: string, entries: readonly PolicyImageEn
   egressIsolated: false,
   ingressDefaultOrigin: 3,
   egressDefaultOrigin: 0,
-  ingressClasses: false,
-  egressClasses: true,
   entries,
 });
 const head = ({ entries: _, ...rest }: PolicyImage) => rest;
 const sorted = (entries: readonly PolicyImageEntry[]) => entries.map((of) => JSON.stringify(of)).sort();
 
 const subject = (identity: number) => subjectCodec.read(kernel.map('subjects').lookup(indexKey(tables.policies.subjectOf(identity)))!);
-const entryCount = () => [...kernel.map('policy_entries').keys()].length;
+const placesTaken = () => tables.policies.pressure[2]!.entries;
 
 describe('policies', () => {
   it('are read back from the kernel as written, entries of every shape included', async () => {
@@ -55,7 +53,7 @@ describe('policies', () => {
     expect(sorted(tables.policies.readEntries(300))).toEqual(sorted(entries));
     expect([tables.policies.read(301), tables.policies.readEntries(301)]).toEqual([null, []]);
   });
-  it('are replaced by filling another id and flipping to it, the old entries gone afterwards (D2)', async () => {
+  it("are replaced by filling another id and flipping to it, the old entries' places free afterwards (D2)", async () => {
     await tables.policies.apply({ put: [image(300, 'a', [entry(), entry({ port: 81 })])] });
     const before = subject(300);
     await tables.policies.apply({ put: [image(300, 'b', [entry({ port: 443 })])] });
@@ -63,7 +61,7 @@ describe('policies', () => {
     expect(after.policy).not.toBe(before.policy);
     expect(after.epoch).toBeGreaterThan(before.epoch);
     expect(after.epoch).toBe(tables.clock.now);
-    expect(entryCount()).toBe(1);
+    expect(placesTaken()).toBe(POLICY_WAYS);
     expect(tables.policies.read(300)?.digest).toBe('000000000000000b');
   });
   it('of one call flip in one turn of the clock', async () => {
@@ -77,7 +75,7 @@ describe('policies', () => {
     await tables.policies.apply({ removed: [300, 999] });
     const freed = subjectCodec.read(kernel.map('subjects').lookup(indexKey(index))!);
     expect(freed).toMatchObject({ policy: 0, epoch: tables.clock.now });
-    expect(entryCount()).toBe(0);
+    expect(placesTaken()).toBe(0);
     expect(tables.policies.subjectOf(301)).not.toBe(index);
   });
   it('are compared entry by entry with what is in the kernel', async () => {
@@ -86,7 +84,7 @@ describe('policies', () => {
     expect(tables.policies.holds({ ...held, entries: held.entries.toReversed() })).toBe(true);
     expect(tables.policies.holds({ ...held, entries: [entry(), entry({ port: 82 })] })).toBe(false);
     expect(tables.policies.holds({ ...held, entries: [entry()] })).toBe(false);
-    expect(tables.policies.holds({ ...held, egressClasses: false })).toBe(false);
+    expect(tables.policies.holds({ ...held, egressIsolated: true })).toBe(false);
     expect(tables.policies.holds(image(301, 'a'))).toBe(false);
   });
   it('keep the index that was given before the policy was there', async () => {
@@ -103,16 +101,21 @@ describe('policies', () => {
     expect(tables.policies.identities().toSorted()).toEqual([300, 301]);
     await tables.policies.apply({ put: [image(301, 'c')] });
     expect(subject(301).policy).toBeGreaterThan(policy);
-    expect(entryCount()).toBe(2);
+    expect(placesTaken()).toBe(2 * POLICY_WAYS);
   });
-  it('that a killed agent left half filled are cleared by the next one, those in force stay', async () => {
+  it('that a killed agent left half filled take no room from the next one, those in force stay', async () => {
     await tables.policies.apply({ put: [image(300, 'a')] });
-    const { keys, values } = encodeEntries(77, [entry(), entry({ port: 81 })]);
-    kernel.map('policy_entries').updateBatchSync(keys, values);
+    const before = subject(300);
+    await tables.policies.apply({ put: [image(300, 'b', [entry({ port: 443 })])] });
+    // As if it had been killed between filling and flipping.
+    kernel
+      .map('subjects')
+      .update(indexKey(tables.policies.subjectOf(300)), subjectCodec.encode({ ...before, policy: subject(300).policy }));
     tables = await kernel.open();
-    expect(entryCount()).toBe(1);
-    expect(tables.policies.pressure.map(({ entries }) => entries)).toEqual([1, 1, 1]);
-    expect(tables.policies.readEntries(300)).toEqual([entry()]);
+    expect(tables.policies.pressure.map(({ entries }) => entries)).toEqual([1, 1, POLICY_WAYS]);
+    expect(tables.policies.readEntries(300)).toEqual([entry({ port: 443 })]);
+    await tables.policies.apply({ put: [image(301, 'c', [entry({ port: 81 })])] });
+    expect(tables.policies.readEntries(300)).toEqual([entry({ port: 443 })]);
   });
 });
 
@@ -130,7 +133,7 @@ describe('a policy that does not fit', () => {
       expect([tight.policies.read(300)?.digest, tight.policies.read(301)?.digest].map((digest) => digest?.at(-1))).toEqual(['a', 'd']);
       expect(tight.policies.readEntries(300)).toEqual([entry()]);
       expect(small.refusals.get('policy_entries')).toBe(1);
-      expect(tight.policies.pressure[2]).toMatchObject({ entries: 2, capacity: 4 });
+      expect(tight.policies.pressure[2]).toMatchObject({ entries: 2 * POLICY_WAYS, capacity: 4 * POLICY_WAYS });
     } finally {
       small.close();
     }

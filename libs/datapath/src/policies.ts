@@ -1,16 +1,10 @@
 import type { BpfMap } from '@myelin/bpf-native';
-import { POLICIES, policyCodec, policyEntryCodec, policyKeyCodec, SUBJECTS, subjectCodec } from '@myelin/datapath-layout';
+import { POLICIES, POLICY_WAYS, policyCodec, SUBJECTS, subjectCodec } from '@myelin/datapath-layout';
 import type { Clock } from './clock.ts';
-import { DatapathError, isFull } from './error.ts';
-import {
-  decodeEntry,
-  decodeHead,
-  encodeEntries,
-  encodeHead,
-  type PolicyHead,
-  type PolicyImage,
-  type PolicyImageEntry,
-} from './policy-image.ts';
+import { DatapathError } from './error.ts';
+import { Extents } from './extents.ts';
+import { layOut, type PolicyBuckets, readBuckets, readPlace } from './policy-buckets.ts';
+import { decodeHead, encodeHead, type PolicyHead, type PolicyImage, type PolicyImageEntry, type PolicyPlace } from './policy-image.ts';
 import { indexKey, type OnFull, type TablePressure } from './table.ts';
 
 /** A change of policies that takes effect in one turn of the clock. */
@@ -32,11 +26,10 @@ interface Filled {
 }
 
 const noPolicy = Buffer.alloc(policyCodec.size);
-const keySize = policyKeyCodec.size;
 
 /**
- * Maps `subjects`, `policies` and `policy_entries`. An edit fills a policy id that nobody uses, flips the subject to it, and deletes the old id's entries (design D2). Which
- * indexes and ids are in use is read from the maps when they are opened; what a killed writer left half filled is cleared then.
+ * Maps `subjects`, `policies` and `policy_entries`. An edit fills a policy id and buckets that nobody uses, flips the subject to it, and frees the old ones (design D2). What is in use is
+ * read from the maps when they are opened; what a killed writer left half filled is free then.
  */
 export class PolicyTable {
   readonly #subjects: BpfMap;
@@ -46,11 +39,11 @@ export class PolicyTable {
   readonly #onFull: OnFull;
   /** Identity to subject index, also of those whose policy isn't there yet. */
   readonly #indexes = new Map<number, number>();
-  /** Keys of each policy id that has entries, end to end: a trie gives no way to find them again but by reading all. */
-  readonly #keys = new Map<number, Buffer>();
-  readonly #usedIds = new Set<number>();
+  /** Where the entries of each policy id in use lie. */
+  readonly #places = new Map<number, PolicyPlace>();
+  /** Buckets of `policy_entries`. */
+  readonly #buckets: Extents;
   #lastId = 0;
-  #entryCount = 0;
 
   private constructor(
     maps: { readonly subjects: BpfMap; readonly policies: BpfMap; readonly entries: BpfMap },
@@ -60,27 +53,26 @@ export class PolicyTable {
     this.#subjects = maps.subjects;
     this.#policies = maps.policies;
     this.#entries = maps.entries;
+    this.#buckets = new Extents(maps.entries.info.maxEntries);
     this.#clock = clock;
     this.#onFull = onFull;
   }
 
-  static async open(
+  static open(
     maps: { readonly subjects: BpfMap; readonly policies: BpfMap; readonly entries: BpfMap },
     clock: Clock,
     onFull: OnFull,
-  ): Promise<PolicyTable> {
+  ): PolicyTable {
     const table = new PolicyTable(maps, clock, onFull);
-    table.#loadSubjects();
-    await table.#loadEntries();
-    await table.#clearLeftovers();
+    table.#load();
     return table;
   }
 
   get pressure(): readonly TablePressure[] {
     return [
       { table: 'subjects', entries: this.#indexes.size, capacity: SUBJECTS - 1 },
-      { table: 'policies', entries: this.#usedIds.size, capacity: POLICIES - 1 },
-      { table: 'policy_entries', entries: this.#entryCount, capacity: this.#entries.info.maxEntries },
+      { table: 'policies', entries: this.#places.size, capacity: POLICIES - 1 },
+      { table: 'policy_entries', entries: this.#buckets.taken * POLICY_WAYS, capacity: this.#buckets.capacity * POLICY_WAYS },
     ];
   }
 
@@ -105,36 +97,34 @@ export class PolicyTable {
 
   /** What is in force for an identity, read back from the kernel; null: nothing. */
   read(identity: number): PolicyHead | null {
-    const index = this.#indexes.get(identity);
-    const id = index === undefined ? 0 : subjectCodec.read(this.#subjects.lookup(indexKey(index))!).policy;
-    return id === 0 ? null : decodeHead(this.#policies.lookup(indexKey(id))!);
+    const id = this.#idOf(identity);
+    return id === 0 ? null : decodeHead(this.#policies.lookup(indexKey(id))!).head;
   }
 
-  /** The entries in force for an identity, read back from the kernel. A look-up of an entry's own key finds that entry: it is its longest match. */
+  /** The entries in force for an identity, read back from the kernel. */
   readEntries(identity: number): readonly PolicyImageEntry[] {
-    const index = this.#indexes.get(identity);
-    const id = index === undefined ? 0 : subjectCodec.read(this.#subjects.lookup(indexKey(index))!).policy;
-    const keys = this.#keys.get(id) ?? Buffer.alloc(0);
-    return Array.from({ length: keys.length / keySize }, (_, at) => {
-      const key = keys.subarray(at * keySize, (at + 1) * keySize);
-      return decodeEntry(key, this.#entries.lookup(key)!).entry;
-    });
+    const id = this.#idOf(identity);
+    const place = this.#places.get(id);
+    return place === undefined ? [] : readBuckets(readPlace(this.#entries, place), place.sizes);
   }
 
   /** Whether exactly this is in force for its identity, entry by entry, as the kernel has it. */
-  holds(image: PolicyImage): boolean {
-    const { entries, ...head } = image;
-    const same = (a: PolicyHead | null, b: PolicyHead) => a !== null && encodeHead(a).equals(encodeHead(b));
-    if (!same(this.read(image.identity), head)) return false;
-    const text = (of: readonly PolicyImageEntry[]) =>
-      of.map((entry) => encodeEntries(0, [entry])).map(({ keys, values }) => keys.toString('hex') + values.toString('hex'));
-    const wanted = new Set(text(entries));
-    const held = text(this.readEntries(image.identity));
-    return held.length === wanted.size && held.every((entry) => wanted.has(entry));
+  holds({ entries, ...head }: PolicyImage): boolean {
+    const id = this.#idOf(head.identity);
+    const place = this.#places.get(id);
+    if (place === undefined) return false;
+    const { count, sizes, bytes } = layOut(entries);
+    const wanted = encodeHead(head, { first: place.first, buckets: count, sizes });
+    return wanted.equals(this.#policies.lookup(indexKey(id))!) && bytes.equals(readPlace(this.#entries, place));
+  }
+
+  #idOf(identity: number): number {
+    const index = this.#indexes.get(identity);
+    return index === undefined ? 0 : subjectCodec.read(this.#subjects.lookup(indexKey(index))!).policy;
   }
 
   /**
-   * Puts policies in force and takes others away: all are filled first, then all flip in one turn of the clock, then what nobody uses any more is deleted. One that doesn't fit is
+   * Puts policies in force and takes others away: all are filled first, then all flip in one turn of the clock, then what nobody uses any more is free again. One that doesn't fit is
    * reported; the others are applied. Calls must not overlap.
    */
   async apply({ put = [], removed = [] }: PolicyEdit): Promise<PolicyChanges> {
@@ -152,7 +142,7 @@ export class PolicyTable {
       const replaced = filled.map(({ image, id }) => this.#flip(this.subjectOf(image.identity), id, epoch));
       return [...replaced, ...removed.map((identity) => this.#drop(identity, epoch))];
     });
-    for (const id of old) await this.#clear(id);
+    for (const id of old) this.#free(id);
     return { applied: filled.map(({ image }) => image.identity), refused };
   }
 
@@ -174,34 +164,32 @@ export class PolicyTable {
     // A subject that has no index yet must get one before anything is written.
     this.subjectOf(image.identity);
     const id = this.#freeId();
-    const { keys, values } = encodeEntries(id, image.entries);
-    this.#usedIds.add(id);
-    this.#keys.set(id, keys);
-    try {
-      await this.#entries.updateBatch(keys, values);
-    } catch (cause) {
-      await this.#entries.deleteBatch(keys);
-      this.#usedIds.delete(id);
-      this.#keys.delete(id);
-      if (!isFull(cause)) throw cause;
-      this.#onFull('policy_entries');
-      const { entries, capacity } = this.pressure[2]!;
-      const message = `no room for the policy of identity ${image.identity}: it has ${image.entries.length} entries, policy_entries holds ${entries} of ${capacity}`;
-      throw new DatapathError('full', `identity ${image.identity}`, message, { cause });
-    }
-    this.#entryCount += image.entries.length;
-    this.#policies.update(indexKey(id), encodeHead(image));
+    const laidOut = layOut(image.entries);
+    const place = this.#place(image, laidOut);
+    this.#places.set(id, place);
+    const keys = Buffer.from(Uint32Array.from({ length: place.buckets }, (_, at) => place.first + at).buffer);
+    if (place.buckets > 0) await this.#entries.updateBatch(keys, laidOut.bytes);
+    this.#policies.update(indexKey(id), encodeHead(image, place));
     return id;
   }
 
-  /** Programs that were reading the old id notice that the subject has flipped, and ask again: it may go at once. */
-  async #clear(id: number): Promise<void> {
-    if (id === 0) return;
-    const keys = this.#keys.get(id);
-    if (keys !== undefined) this.#entryCount -= await this.#entries.deleteBatch(keys);
+  /** Takes buckets for a policy. Throws DatapathError `full`. */
+  #place({ identity, entries }: PolicyImage, { count, sizes }: PolicyBuckets): PolicyPlace {
+    const first = this.#buckets.take(count);
+    if (first !== null) return { first, buckets: count, sizes };
+    this.#onFull('policy_entries');
+    const { entries: taken, capacity } = this.pressure[2]!;
+    const message = `no room for the policy of identity ${identity}: it has ${entries.length} entries, policy_entries has ${taken} of ${capacity} places taken`;
+    throw new DatapathError('full', `identity ${identity}`, message);
+  }
+
+  /** Programs that were reading the old id notice that the subject has flipped, and ask again: its buckets may be filled anew at once. */
+  #free(id: number): void {
+    const place = this.#places.get(id);
+    if (place === undefined) return;
     this.#policies.update(indexKey(id), noPolicy);
-    this.#keys.delete(id);
-    this.#usedIds.delete(id);
+    this.#buckets.give(place.first, place.buckets);
+    this.#places.delete(id);
   }
 
   /** Of the free indexes the one that has been so longest: epochs tell when each was freed. */
@@ -224,7 +212,7 @@ export class PolicyTable {
   #freeId(): number {
     for (let step = 1; step < POLICIES; step++) {
       const id = 1 + ((this.#lastId - 1 + step) % (POLICIES - 1));
-      if (this.#usedIds.has(id)) continue;
+      if (this.#places.has(id)) continue;
       this.#lastId = id;
       return id;
     }
@@ -232,37 +220,15 @@ export class PolicyTable {
     throw new DatapathError('full', 'policies', `no room for another policy: all ${POLICIES - 1} are taken`);
   }
 
-  #loadSubjects(): void {
+  #load(): void {
     for (let index = 1; index < SUBJECTS; index++) {
       const { policy } = subjectCodec.read(this.#subjects.lookup(indexKey(index))!);
       if (policy === 0) continue;
-      this.#indexes.set(policyCodec.read(this.#policies.lookup(indexKey(policy))!).identity, index);
-      this.#usedIds.add(policy);
+      const { head, place } = decodeHead(this.#policies.lookup(indexKey(policy))!);
+      this.#buckets.claim(place.first, place.buckets);
+      this.#indexes.set(head.identity, index);
+      this.#places.set(policy, place);
       this.#lastId = Math.max(this.#lastId, policy);
-    }
-  }
-
-  async #loadEntries(): Promise<void> {
-    const keysOf = new Map<number, Buffer[]>();
-    for await (const { count, keys, values } of this.#entries.batches()) {
-      const copy = Buffer.from(keys);
-      for (let at = 0; at < count; at++) {
-        const key = copy.subarray(at * keySize, (at + 1) * keySize);
-        const { id } = decodeEntry(key, values.subarray(at * policyEntryCodec.size, (at + 1) * policyEntryCodec.size));
-        const found = keysOf.get(id);
-        if (found === undefined) keysOf.set(id, [key]);
-        else found.push(key);
-      }
-      this.#entryCount += count;
-    }
-    for (const [id, keys] of keysOf) this.#keys.set(id, Buffer.concat(keys));
-  }
-
-  async #clearLeftovers(): Promise<void> {
-    for (const id of [...this.#keys.keys()]) {
-      if (this.#usedIds.has(id)) continue;
-      this.#lastId = Math.max(this.#lastId, id);
-      await this.#clear(id);
     }
   }
 }

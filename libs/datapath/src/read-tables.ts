@@ -1,6 +1,7 @@
 import type { BpfMap } from '@myelin/bpf-native';
-import { policyEntryCodec, policyKeyCodec, SUBJECTS, subjectCodec } from '@myelin/datapath-layout';
-import { decodeEntry, decodeHead, type PolicyImage, type PolicyImageEntry } from './policy-image.ts';
+import { SUBJECTS, subjectCodec } from '@myelin/datapath-layout';
+import { readBuckets, readPlace } from './policy-buckets.ts';
+import { decodeHead, type PolicyImage } from './policy-image.ts';
 import { type PrefixEntry, readPrefixes } from './prefixes.ts';
 import { indexKey } from './table.ts';
 import { required, type Tables } from './tables.ts';
@@ -28,11 +29,12 @@ export async function readKernelTables(
   { endpoints, appliedIdentities }: Pick<Tables, 'endpoints' | 'appliedIdentities'>,
 ): Promise<KernelTables> {
   const map = (name: string) => required(maps, name, 'map');
-  const entriesOf = await readEntries(map('policy_entries'));
   const heads = new Map<number, PolicyImage>();
   for (let index = 1; index < SUBJECTS; index++) {
     const { policy } = subjectCodec.read(map('subjects').lookup(indexKey(index))!);
-    if (policy !== 0) heads.set(index, { ...decodeHead(map('policies').lookup(indexKey(policy))!), entries: entriesOf.get(policy) ?? [] });
+    if (policy === 0) continue;
+    const { head, place } = decodeHead(map('policies').lookup(indexKey(policy))!);
+    heads.set(index, { ...head, entries: readBuckets(readPlace(map('policy_entries'), place), place.sizes) });
   }
   return {
     policies: [...heads.values()],
@@ -42,18 +44,4 @@ export async function readKernelTables(
       .entries()
       .map(({ slot, identity, subject, ready }) => ({ slot, identity, ready, subject: heads.get(subject)?.identity ?? 0 })),
   };
-}
-
-async function readEntries(map: BpfMap): Promise<ReadonlyMap<number, readonly PolicyImageEntry[]>> {
-  const found = new Map<number, PolicyImageEntry[]>();
-  for await (const { count, keys, values } of map.batches()) {
-    for (let at = 0; at < count; at++) {
-      const key = keys.subarray(at * policyKeyCodec.size, (at + 1) * policyKeyCodec.size);
-      const { id, entry } = decodeEntry(key, values.subarray(at * policyEntryCodec.size, (at + 1) * policyEntryCodec.size));
-      const known = found.get(id);
-      if (known === undefined) found.set(id, [entry]);
-      else known.push(entry);
-    }
-  }
-  return found;
 }

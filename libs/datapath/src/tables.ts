@@ -33,7 +33,7 @@ export async function openTables(maps: ReadonlyMap<string, BpfMap>, onFull: OnFu
     addresses: await AddressTable.open(addressMaps, clock, onFull),
     prefixes: await PrefixTable.open({ 4: map('prefixes_v4'), 6: map('prefixes_v6') }, clock, onFull),
     nodes: await NodeTable.open(nodeMaps, clock, onFull),
-    policies: await PolicyTable.open(policyMaps, clock, onFull),
+    policies: PolicyTable.open(policyMaps, clock, onFull),
     appliedIdentities: new AppliedIdentities(map('applied_identities')),
   };
 }
