@@ -57,7 +57,7 @@ __noinline int look_up_holder(struct holder *holder)
 }
 
 /* Who has the address, remembered or looked up. `decided`: the clock as the decision sampled it. */
-static __noinline const struct holder *holder_of(__u8 family, const union address *address, __u32 decided)
+static __always_inline const struct holder *holder_of(__u8 family, const union address *address, __u32 decided)
 {
 	struct holder *holder = holder_place(address);
 

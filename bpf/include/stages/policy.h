@@ -31,10 +31,10 @@ union saying {
 	};
 };
 
-/* The entry with this very key. Without a branch for each way: the verifier would walk all that follows once for each. */
+/* The entry with this very key. */
 static __always_inline __u64 entry_with(const struct policy *policy, __u64 key)
 {
-	__u64 hash = key * 0x9e3779b97f4a7c15 >> 32, said = 0;
+	__u64 hash = key * 0x9e3779b97f4a7c15 >> 32;
 	__u32 buckets = policy->buckets, at = hash * buckets >> 32;
 
 	for (int probe = 0; probe < POLICY_PROBES; probe++) {
@@ -44,12 +44,11 @@ static __always_inline __u64 entry_with(const struct policy *policy, __u64 key)
 		if (!bucket)
 			return 0;
 		for (int way = 0; way < POLICY_WAYS; way++) {
-			const __u64 *entry = (const __u64 *)&bucket->ways[way];
-
-			said |= entry[1] & -flow_is_zero(entry[0] ^ key);
+			if (bucket->ways[way].key == key)
+				return ((const union saying *)&bucket->ways[way].origin)->word;
 		}
-		if (said || !bucket->ways[POLICY_WAYS - 1].key)
-			return said;
+		if (!bucket->ways[POLICY_WAYS - 1].key)
+			return 0;
 		at = at + 1 == buckets ? 0 : at + 1;
 	}
 	return 0;
