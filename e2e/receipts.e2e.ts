@@ -46,13 +46,20 @@ function receipt() {
 async function damage(table: string): Promise<() => void> {
   const map = BpfMap.openPinned(join(lab.running.paths.bpf, 'node-1', 'maps', table));
   const { keySize, valueSize } = map.info;
-  for await (const { keys, values } of map.batches()) {
-    const [key, value] = [Buffer.from(keys.subarray(0, keySize)), Buffer.from(values.subarray(0, valueSize))];
-    map.delete(key);
-    return () => {
-      map.update(key, value);
-      map.close();
-    };
+  const nothing = Buffer.alloc(valueSize);
+  for await (const { count, keys, values } of map.batches()) {
+    for (let at = 0; at < count; at++) {
+      const key = Buffer.from(keys.subarray(at * keySize, (at + 1) * keySize));
+      const value = Buffer.from(values.subarray(at * valueSize, (at + 1) * valueSize));
+      // Buckets of an array are there even when they are empty.
+      if (value.equals(nothing) && table === 'policy_entries') continue;
+      if (table === 'policy_entries') map.update(key, nothing);
+      else map.delete(key);
+      return () => {
+        map.update(key, value);
+        map.close();
+      };
+    }
   }
   throw new Error(`${table} is empty`);
 }
