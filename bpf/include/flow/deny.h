@@ -30,7 +30,7 @@ static __always_inline int flow_deny(flow_word *original, struct flow_decision *
 	work->reply.action.rewrite = decision->reason;
 	work->reply.packet = 0;
 	reply_ended->action.class = FLOW_EMPTY;
-	outcome = flow_put_at(&work->original, original, ended, words);
+	outcome = flow_put(&work->original, original, ended, words);
 	flow_deny_reply(&work->reply, work->reverse, reply_ended, words);
 	return outcome == FLOW_UPDATED || flow_is_fresh(outcome) ? FLOW_STORED : FLOW_REFUSED;
 }

@@ -37,13 +37,6 @@ struct flow_ends6 {
 	struct flow_ended6 reply;
 };
 
-static __always_inline int flow_put_at(struct flow_visit *visit, flow_word *key, struct flow_ended *ended, const int words)
-{
-	if (words == FLOW_WORDS4)
-		return flow_put4(visit, (struct flow_key4 *)key, (struct flow_ended4 *)ended);
-	return flow_put6(visit, (struct flow_key6 *)key, (struct flow_ended6 *)ended);
-}
-
 /* One packet, in the entry of the direction that it belongs to. */
 static __always_inline __u64 flow_packet_in_hand(const struct flow_decision *decision, bool reply)
 {
@@ -125,7 +118,7 @@ static __always_inline int flow_open_reply(struct flow_work *work, const struct 
 	int outcome;
 
 	work->reply.spared = work->original.place;
-	outcome = flow_put_at(&work->reply, work->reverse, ended, words);
+	outcome = flow_put(&work->reply, work->reverse, ended, words);
 	if (outcome != FLOW_UPDATED && !flow_is_fresh(outcome)) {
 		/* A flow that was there before goes on with one entry. */
 		if (was_there)
@@ -151,7 +144,7 @@ static __always_inline int flow_open(flow_word *original, struct flow_decision *
 	work->original.action.class = opens ? FLOW_HALF_OPEN : FLOW_ONE_WAY;
 	flow_prepare_reply(work, decision, original, words);
 	reply_ended->action.class = FLOW_EMPTY;
-	outcome = flow_put_at(&work->original, original, ended, words);
+	outcome = flow_put(&work->original, original, ended, words);
 	if (outcome != FLOW_UPDATED && !flow_is_fresh(outcome))
 		return FLOW_REFUSED;
 	return flow_open_reply(work, decision, original, outcome == FLOW_UPDATED, reply_ended, words);

@@ -97,17 +97,3 @@ static __always_inline int flow_put(struct flow_visit *visit, flow_word *key, st
 		flow_dismiss_ended(ended, words);
 	return outcome;
 }
-
-__noinline int flow_put4(struct flow_visit *visit, struct flow_key4 *key, struct flow_ended4 *ended)
-{
-	if (!visit || !key || !ended)
-		return FLOW_NO_WAY;
-	return flow_put(visit, (flow_word *)key, &ended->entry, FLOW_WORDS4);
-}
-
-__noinline int flow_put6(struct flow_visit *visit, struct flow_key6 *key, struct flow_ended6 *ended)
-{
-	if (!visit || !key || !ended)
-		return FLOW_NO_WAY;
-	return flow_put(visit, (flow_word *)key, &ended->entry, FLOW_WORDS6);
-}

@@ -166,16 +166,14 @@ static __always_inline enum flow_outcome flow_lift(struct flow_bucket *bucket, _
 	struct flow_state *state = flow_state(bucket, way, words);
 	__u16 zone = flow_zone(flow_state_key(state), words);
 	__u32 from = flow_charged_to(&state->action, zone);
-	struct flow_action action = state->action;
+	__u8 class = state->action.class;
 
 	/* It may have been denied or closed meanwhile: then it stays so. */
-	if (action.class >= FLOW_HALF_OPEN && action.class < visit->action.class)
-		action.class = visit->action.class;
-	if (!flow_recharge(shares, from, flow_charged_to(&action, zone)))
-		action.class = state->action.class;
-	action.flags |= visit->action.flags & FLOW_LASTING_FLAGS;
+	if (class >= FLOW_HALF_OPEN && class < visit->action.class && flow_recharge(shares, from, flow_count_of(flow_owner(zone, state->action.target, state->action.flags), visit->action.class)))
+		class = visit->action.class;
 	flow_begin_write(state);
-	flow_store_action(state, &action);
+	FLOW_STORE(state->action.class, class);
+	FLOW_STORE(state->action.flags, state->action.flags | (visit->action.flags & FLOW_LASTING_FLAGS));
 	flow_end_write(state);
 	__sync_fetch_and_add(&state->counter, visit->packet);
 	return FLOW_UPDATED;

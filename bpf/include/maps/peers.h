@@ -41,12 +41,14 @@ struct {
 	__type(value, struct prefix);
 } prefixes_v6 SEC(".maps");
 
-/* The endpoint or node that has this very address; NULL: none has. */
+/* The endpoint or node that has this very address; NULL: none has. The key is a copy: Linux 6.1 takes none from the memory that a global function was handed. */
 static __always_inline const struct peer *peer_of_address(__u8 family, const union address *address)
 {
+	union address key = *address;
+
 	if (family == 4)
-		return bpf_map_lookup_elem(&addresses_v4, &address->ipv4);
-	return bpf_map_lookup_elem(&addresses_v6, address);
+		return bpf_map_lookup_elem(&addresses_v4, &key.ipv4);
+	return bpf_map_lookup_elem(&addresses_v6, &key);
 }
 
 /* The longest prefix that covers the address; NULL: no prefix does (the agent has not put in the default ones yet). */

@@ -23,14 +23,23 @@ static __always_inline bool is_bare_syn(const struct packet *packet)
 	return (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-/* Decided after the last change of either end (design D2)? `receiver`: NULL where the packet goes to no pod of this node. */
+/*
+ * Decided after the last change of either end (design D2)? `receiver`: NULL where the packet goes to no pod of this node. What needs a look-up is read first, so that less has to be kept on the
+ * stack meanwhile.
+ */
 static __always_inline bool is_current(const struct packet *packet, const struct endpoint *self, const struct endpoint *receiver, const struct flow_action *action)
 {
 	const union address *far = packet->side == DIRECTION_EGRESS ? &packet->destination : &packet->source;
+	__u32 own = subject_epoch(self->subject), other, other_too;
 
-	if (receiver)
-		return flow_is_current(action, self->epoch, subject_epoch(self->subject), receiver->epoch, subject_epoch(receiver->subject));
-	return flow_is_current(action, self->epoch, subject_epoch(self->subject), peer_epoch(packet->family, far), prefix_epoch());
+	if (receiver) {
+		other = subject_epoch(receiver->subject);
+		other_too = receiver->epoch;
+	} else {
+		other = peer_epoch(packet->family, far);
+		other_too = prefix_epoch();
+	}
+	return flow_is_current(action, own, self->epoch, other, other_too);
 }
 
 static __always_inline void note_ends(struct packet *packet, const struct endpoint *self, const struct endpoint *receiver, const struct flow_action *action)
