@@ -49,20 +49,22 @@ export function world(family: Family): number {
 
 /** A node with these two pods, neither isolated, and all those around them. */
 export function populate({ tables }: TestNode): void {
-  for (const pod of [client, server]) {
-    tables.addPod(pod);
-    tables.policies.set(pod.subject, {});
-  }
-  for (const family of ['ipv4', 'ipv6'] as const) {
-    tables.setPeer(host[family], { identity: identities.host });
-    tables.setPeer(remoteNode[family], { identity: identities.remoteNode });
-    tables.setPeer(remotePod[family], { identity: identities.remotePod });
-  }
-  tables.setApplied(identities.remotePod, true);
-  tables.setPrefix('0.0.0.0/0', identities.world4);
-  tables.setPrefix('::/0', identities.world6);
-  tables.setPrefix('10.1.0.0/16', 0);
-  tables.setPrefix('fd00:1::/32', 0);
+  tables.turn(() => {
+    for (const pod of [client, server]) {
+      tables.addPod(pod);
+      tables.policies.set(pod.subject, {});
+    }
+    for (const family of ['ipv4', 'ipv6'] as const) {
+      tables.setPeer(host[family], { identity: identities.host });
+      tables.setPeer(remoteNode[family], { identity: identities.remoteNode });
+      tables.setPeer(remotePod[family], { identity: identities.remotePod });
+    }
+    tables.setApplied(identities.remotePod, true);
+    tables.setPrefix('0.0.0.0/0', identities.world4);
+    tables.setPrefix('::/0', identities.world6);
+    tables.setPrefix('10.1.0.0/16', 0);
+    tables.setPrefix('fd00:1::/32', 0);
+  });
 }
 
 /** Those two nodes, where tunnels lead to them. */

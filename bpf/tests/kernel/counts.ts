@@ -24,6 +24,9 @@ interface Sum {
   readonly bytes: number;
 }
 
+/** All counters at one moment, as they lie in memory: one after the other, each with a slot a processor. */
+export type Reading = Buffer;
+
 function sumOf(perCpu: Buffer): Sum {
   const counters = perCpuSlots(perCpu, counterCodec.size).map((slot) => counterCodec.read(slot));
   return {
@@ -32,34 +35,49 @@ function sumOf(perCpu: Buffer): Sum {
   };
 }
 
-/** Reads the map `counters` as sums over all processors. */
+/** Reads the map `counters`, and decodes what moved: nearly nothing, for every packet of a test. */
 export class Counts {
   readonly #map: BpfMap;
+  readonly #bytesEach: number;
 
   constructor(map: BpfMap) {
     this.#map = map;
+    this.#bytesEach = map.info.userValueSize;
   }
 
-  async read(): Promise<readonly Sum[]> {
-    const sums = new Array<Sum>(sideCounter.COUNTERS);
-    for await (const { keys, values, count } of this.#map.batches({ size: sideCounter.COUNTERS })) {
-      const bytesEach = values.length / count;
-      for (let entry = 0; entry < count; entry++)
-        sums[keys.readUInt32LE(entry * 4)] = sumOf(values.subarray(entry * bytesEach, (entry + 1) * bytesEach));
-    }
-    return sums;
+  async read(): Promise<Reading> {
+    const reading = Buffer.alloc(this.#bytesEach * sideCounter.COUNTERS);
+    for await (const { keys, values } of this.#map.batches({ size: sideCounter.COUNTERS }))
+      values.copy(reading, keys.readUInt32LE(0) * this.#bytesEach);
+    return reading;
+  }
+
+  /** Packets of one counter, over all processors. */
+  packetsOf(reading: Reading, counter: number): number {
+    return sumOf(this.#valueIn(reading, counter)).packets;
   }
 
   /** What moved since an earlier {@link read}. */
-  async since(before: readonly Sum[]): Promise<Count[]> {
-    return (await this.read())
-      .map(({ packets, bytes }, index) => ({
-        name: nameOf(index),
-        isOutcome: index < sideCounter.COUNTER_EVENTS_SENT,
-        packets: packets - before[index]!.packets,
-        bytes: bytes - before[index]!.bytes,
-      }))
+  async since(before: Reading): Promise<Count[]> {
+    const now = await this.read();
+    return Array.from({ length: sideCounter.COUNTERS }, (_, index) => index)
+      .filter((index) => !this.#valueIn(now, index).equals(this.#valueIn(before, index)))
+      .map((index) => this.#difference(before, now, index))
       .filter(({ packets }) => packets !== 0);
+  }
+
+  #difference(before: Reading, now: Reading, index: number): Count {
+    const [from, to] = [sumOf(this.#valueIn(before, index)), sumOf(this.#valueIn(now, index))];
+    return {
+      name: nameOf(index),
+      isOutcome: index < sideCounter.COUNTER_EVENTS_SENT,
+      packets: to.packets - from.packets,
+      bytes: to.bytes - from.bytes,
+    };
+  }
+
+  #valueIn(reading: Reading, index: number): Buffer {
+    return reading.subarray(index * this.#bytesEach, (index + 1) * this.#bytesEach);
   }
 }
 

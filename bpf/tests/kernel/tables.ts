@@ -67,6 +67,8 @@ export class Tables {
   readonly #applied: TestMap;
   readonly #peerEpochs: BpfMap;
   readonly #state: BpfMap;
+  #isTurning = false;
+  #peersChanged = false;
   #clock = 1;
   #prefixEpoch = 1;
 
@@ -85,10 +87,17 @@ export class Tables {
     this.policies = new PolicyTables(object, (change) => this.turn(change));
   }
 
-  /** One turn of the clock around a change; `change` gets the new epoch. */
+  /** One turn of the clock around a change; `change` gets the new epoch. A turn inside a turn belongs to the outer one. */
   turn(change: (epoch: number) => void): void {
+    if (this.#isTurning) {
+      change(this.#clock + 1);
+      return;
+    }
+    this.#isTurning = true;
     change(this.#clock + 1);
+    this.#isTurning = false;
     this.#clock += 1;
+    if (this.#peersChanged) this.#raisePeerEpochs();
     this.#state.update(integerKey(0), nodeStateCodec.encode({ clock: this.#clock, prefixEpoch: this.#prefixEpoch }));
   }
 
@@ -107,7 +116,9 @@ export class Tables {
     ])
       table.reset();
     this.policies.reset();
-    this.turn((epoch) => this.#raisePeerEpochs(epoch));
+    this.turn(() => {
+      this.#peersChanged = true;
+    });
   }
 
   attach(ifindex: number, slot: number): void {
@@ -119,7 +130,7 @@ export class Tables {
     this.turn((epoch) => {
       this.#endpoints.write(integerKey(pod.slot), encodePod(pod, epoch));
       for (const own of [pod.ipv4, pod.ipv6]) this.#writePeer(own, { identity: pod.identity, slot: pod.slot });
-      this.#raisePeerEpochs(epoch);
+      this.#peersChanged = true;
     });
     this.setApplied(pod.identity, true);
     return pod;
@@ -131,17 +142,17 @@ export class Tables {
   }
 
   setPeer(of: string, peer: PeerSpec): void {
-    this.turn((epoch) => {
+    this.turn(() => {
       this.#writePeer(of, peer);
-      this.#raisePeerEpochs(epoch);
+      this.#peersChanged = true;
     });
   }
 
   deletePeer(of: string): void {
-    this.turn((epoch) => {
+    this.turn(() => {
       const who = address(of);
       this.#addresses[who.family].remove(addressKey(who));
-      this.#raisePeerEpochs(epoch);
+      this.#peersChanged = true;
     });
   }
 
@@ -179,9 +190,9 @@ export class Tables {
     const bit = 1n << BigInt(identity % 64);
     const value = word.readBigUInt64LE();
     word.writeBigUInt64LE(applied ? value | bit : value & ~bit);
-    this.turn((epoch) => {
+    this.turn(() => {
       this.#applied.write(key, word);
-      this.#raisePeerEpochs(epoch);
+      this.#peersChanged = true;
     });
   }
 
@@ -191,8 +202,9 @@ export class Tables {
   }
 
   /** All of them: which one belongs to an address is not what these tests are about. */
-  #raisePeerEpochs(epoch: number): void {
-    this.#peerEpochs.updateBatchSync(everyPeerIndex, Buffer.concat(Array.from({ length: PEER_EPOCHS }, () => integerKey(epoch))));
+  #raisePeerEpochs(): void {
+    this.#peersChanged = false;
+    this.#peerEpochs.updateBatchSync(everyPeerIndex, Buffer.from(new Uint32Array(PEER_EPOCHS).fill(this.#clock).buffer));
   }
 }
 

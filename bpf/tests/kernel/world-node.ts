@@ -145,7 +145,7 @@ export class WorldNode {
 
   /** How often a side counter (`enum side_counter`) has moved since `load`. */
   async counted(counter: number): Promise<number> {
-    return (await this.#counts.read())[counter]!.packets;
+    return this.#counts.packetsOf(await this.#counts.read(), counter);
   }
 
   close(): void {
