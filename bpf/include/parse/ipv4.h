@@ -42,8 +42,12 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *pack
 	packet->transport_offset = ETH_HLEN + header;
 	address_from_ipv4(&packet->source, ip->saddr);
 	address_from_ipv4(&packet->destination, ip->daddr);
-	if (total == 0 && skb->gso_size) /* larger than 64 KiB: its length has no room in the header */
+	/* Larger than 64 KiB: its length has no room in the header. One that is really 0 goes no further: Linux 6.1's verifier would think its header shorter than nothing, and lose its bounds. */
+	if (total == 0) {
+		if (!skb->gso_size)
+			return REASON_INVALID_PACKET;
 		total = available;
+	}
 	if (ip->version != 4 || header < sizeof(*ip) || total < header)
 		return REASON_INVALID_PACKET;
 	if (total > available)
