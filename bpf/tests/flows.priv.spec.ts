@@ -246,6 +246,17 @@ describe.each(families)('edits of what live flows depend on, over IPv%i', (famil
     expect(await node.fromPod(client, talk.ack())).toMatchObject(deniedAtEgress);
   });
 
+  it('D3: a reply from outside whose entry is gone while the other direction’s lives is decided with the original tuple', async () => {
+    node.tables.policies.set(client.subject, { ingressDefault: origins.clientDefault });
+    await node.fromPod(client, new Talk(family, client, outside).udp(40000, 53));
+    await node.forgetZone(0xfffe);
+    const answer = () => node.toPod(client, new Talk(family, outside, client).udp(53, 40000), 'native');
+    expect(await answer()).toMatchObject({ action: 'pass', counter: 'ingress FORWARD_TO_ENDPOINT', events: [] });
+    await node.forgetZone(0xfffe);
+    await node.forgetZone(client.slot);
+    expect(await answer()).toMatchObject({ action: 'drop', counter: 'ingress 133 REASON_POLICY_DENIED' });
+  });
+
   it('D3: a stale reply from outside is decided with the original tuple', async () => {
     node.tables.policies.set(client.subject, {
       ...onlyToServer,
