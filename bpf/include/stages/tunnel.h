@@ -17,22 +17,23 @@ enum {
 	IPV4_DONT_FRAGMENT = 0x4000,
 };
 
-/*
- * Larger than the tunnel takes, and not to be cut: the stack tells the sender (its route has the same limit), which is how path MTU discovery works. What may be cut is, by the outer headers. Of
- * a bulk transfer's aggregate the packets count that it will become.
- */
-static __noinline bool is_too_big(struct __sk_buff *skb, const struct node *node, __u8 family)
+/* Of a bulk transfer's aggregate the packets count that it will become. What may be cut on the way is: by the outer headers. */
+static __noinline bool stays_too_big(struct __sk_buff *skb, const struct node *node, __u8 family)
 {
 	const struct iphdr *ipv4 = (const void *)(long)skb->data + ETH_HLEN;
 	__u32 mtu = 0;
 
-	if (skb->len <= node->mtu + ETH_HLEN)
-		return false;
 	if (skb->gso_size && bpf_check_mtu(skb, node->interface, &mtu, 0, BPF_MTU_CHK_SEGS) == 0)
 		return false;
 	if (family == 6)
 		return true;
 	return (const void *)(ipv4 + 1) <= (const void *)(long)skb->data_end && ipv4->frag_off & bpf_htons(IPV4_DONT_FRAGMENT);
+}
+
+/* Larger than the tunnel takes, and not to be cut: the stack tells the sender (its route has the same limit), which is how path MTU discovery works. */
+static __always_inline bool is_too_big(struct __sk_buff *skb, const struct node *node, __u8 family)
+{
+	return skb->len > node->mtu + ETH_HLEN && stays_too_big(skb, node, family);
 }
 
 /* Tells the tunnel device where the packet goes, and who sent it. */
