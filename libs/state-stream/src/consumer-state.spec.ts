@@ -118,3 +118,19 @@ describe('a pass', () => {
     expect(state.bucket).toEqual(bucket);
   });
 });
+
+it('C3: a bucket that is behind what was read in the one before is no state yet, though it is marked', () => {
+  const { state, read } = begin();
+  read(1, 'a', row(1));
+  read(2, 'a', tombstone(2));
+  const later = { ...bucket, number: 2 };
+  state.advance({ type: 'pass', bucket: later });
+  const take = (sequence: number, entry: Entry) => state.advance({ type: 'message', bucket: later, sequence, key: 'a', entry });
+  take(1, row(1));
+  take(2, { type: 'end', revision: at(1), bucket: formatBucket(later) });
+  state.advance({ type: 'horizon', bucket: later, sequence: 2, askedAt: state.position });
+  expect(state.isSettled).toBe(false);
+  take(3, tombstone(2));
+  expect(state.isSettled).toBe(true);
+  expect(state.reached).toEqual(at(2));
+});

@@ -1,5 +1,5 @@
 import type { Revision } from '@myelin/contracts/types';
-import { compareRevisions, laterRevision } from '@myelin/revision';
+import { compareRevisions, includesRevision, laterRevision, zeroRevision } from '@myelin/revision';
 import { type Bucket, compareBuckets, formatBucket } from './bucket.ts';
 import type { Entry } from './entry.ts';
 
@@ -41,7 +41,7 @@ const nothing: readonly RowChange[] = Object.freeze([]);
  * else writes it.
  *
  * - A row changes only by a greater revision. Tombstones are kept, so that a late older value finds something greater.
- * - `reached`: every change up to it has been read. It moves when the bucket's end marker has been read and nothing is missing. A gap in the
+ * - `reached`: every change up to it has been read, and nothing beyond. It moves when the bucket's end marker has been read and nothing is missing. A gap in the
  *   sequences is a value that was replaced since; its successor comes no later than the stream's last message at any time after the gap was seen:
  *   the horizon. (The server's own count of pending messages drifts when values are replaced: nats-server 2.9.10.)
  * - Once a pass has read everything that was there when it began, what it did not contain is gone: it is swept.
@@ -57,7 +57,9 @@ export class ConsumerState {
   #horizon: number | null = null;
   #marked = false;
   #swept = false;
+  /** The greatest revision of this pass, and of all. */
   #highest: Revision | null = null;
+  #newest: Revision = zeroRevision;
   #reached: Revision | null = null;
 
   /** Revision up to which everything has been read; null until the first snapshot is complete. Never decreases. */
@@ -86,7 +88,8 @@ export class ConsumerState {
 
   /** The bucket is whole and nothing is missing: the rows are those of the publisher as of `reached`, exactly. */
   get isSettled(): boolean {
-    return this.#marked && this.#horizon !== null && !this.isBehind;
+    // A bucket that was begun later may, for a while, be behind what was read in the one before.
+    return this.#marked && this.#horizon !== null && !this.isBehind && includesRevision(this.#highest!, this.#newest);
   }
 
   /** Keys that have a row; tombstones aside. */
@@ -138,6 +141,7 @@ export class ConsumerState {
 
   #raise(revision: Revision): void {
     this.#highest = this.#highest === null ? revision : laterRevision(this.#highest, revision);
+    this.#newest = laterRevision(this.#newest, revision);
   }
 
   #take(key: string, entry: Entry & { type: 'row' | 'tombstone' }): readonly RowChange[] {

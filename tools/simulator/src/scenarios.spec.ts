@@ -115,12 +115,12 @@ const told: readonly Told[] = [
     name: 'C4: half a bucket is taken for the whole',
     without: { nats: WholeAtOnce },
     happens: (scenario) => {
-      const { a, x } = scenario;
-      scenario.change(a, 'a=1', 'b=1', 'c=1', 'd=1');
-      scenario.publish(a, x);
+      const { a, y } = scenario;
+      scenario.change(a, 'a=1', 'b=1', 'c=1', 'd=1', 'a=2');
+      scenario.publish(a);
       scenario.world.wipeNats();
       scenario.untilAbout(a, 'acknowledge');
-      scenario.untilIdle(x);
+      scenario.untilIdle(y);
     },
   },
   {
