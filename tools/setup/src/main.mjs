@@ -1,17 +1,18 @@
 #!/usr/bin/env node
-// Prepares the machine and the tree, then runs a command: `node tools/setup/src/main.mjs [--quiet] [-- command …]`.
+// Prepares the machine and the tree, then runs a command: `node tools/setup/src/main.mjs [--quiet] [--emulator] [-- command …]`.
 // Plain JavaScript for Node 20: it runs on the machine's Node, before there is a node_modules.
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { build } from './build.mjs';
 import { checkMachine } from './machine.mjs';
-import { installNodePackages, installSystemPackages, nodeBinFolder, root } from './packages.mjs';
+import { installEmulator, installNodePackages, installSystemPackages, nodeBinFolder, root } from './packages.mjs';
 
-const usage = `usage: node tools/setup/src/main.mjs [--quiet] [-- command …]
+const usage = `usage: node tools/setup/src/main.mjs [--quiet] [--emulator] [-- command …]
   Installs what is missing (Debian packages by apt, the rest by npm), builds what has changed, and runs the command
   with the project's own Node. With nothing to do it takes about a second.
-  --quiet   say something only where something is done`;
+  --quiet      say something only where something is done
+  --emulator   install what tests on other kernels need, too`;
 
 const words = process.argv.slice(2);
 const split = words.indexOf('--');
@@ -21,7 +22,7 @@ if (flags.includes('--help') || flags.includes('-h')) {
   console.log(usage);
   process.exit(0);
 }
-const unknown = flags.find((flag) => flag !== '--quiet');
+const unknown = flags.find((flag) => flag !== '--quiet' && flag !== '--emulator');
 if (unknown) {
   console.error(`setup: unknown option ${unknown}\n${usage}`);
   process.exit(2);
@@ -33,7 +34,9 @@ const say = (text) => console.error(`setup: ${text}`);
 try {
   checkMachine();
   const started = Date.now();
-  const done = [await installSystemPackages(say), await installNodePackages(say)];
+  const done = [await installSystemPackages(say)];
+  if (flags.includes('--emulator')) done.push(await installEmulator(say));
+  done.push(await installNodePackages(say));
   process.env.PATH = [nodeBinFolder(), join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
   done.push(await build(say));
   if (!flags.includes('--quiet') || done.some(Boolean)) say(`ready after ${((Date.now() - started) / 1000).toFixed(1)} s`);

@@ -25,12 +25,34 @@ const systemPackages = {
   'util-linux': 'nsenter and unshare',
 };
 
+/** What tools/kernel-vm runs another kernel with. */
+const emulatorPackages = {
+  'qemu-system-x86': 'emulates a machine, for tests on other kernels',
+  'busybox-static': "the emulated machine's first programs",
+  kmod: 'loads kernel modules there',
+};
+
 /** Installs the missing Debian packages; returns whether there were any. */
 export async function installSystemPackages(say) {
-  const missing = Object.keys(systemPackages).filter((name) => !isInstalled(name));
+  return installPackages(systemPackages, say);
+}
+
+/** The same for the emulator, where tests ask for it. Can't they be had, that is said, and the tests say what they skip. */
+export async function installEmulator(say) {
+  if (arch() !== 'x64') return false;
+  try {
+    return await installPackages(emulatorPackages, say);
+  } catch (error) {
+    say(`no emulator for tests on other kernels: ${error.message}`);
+    return true;
+  }
+}
+
+async function installPackages(packages, say) {
+  const missing = Object.keys(packages).filter((name) => !isInstalled(name));
   if (missing.length === 0) return false;
   say('installing Debian packages:');
-  for (const name of missing) say(`  ${name.padEnd(16)} ${systemPackages[name]}`);
+  for (const name of missing) say(`  ${name.padEnd(16)} ${packages[name]}`);
   await withLock('apt', async () => {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     const restore = keepServicesFromStarting();

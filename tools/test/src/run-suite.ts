@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CheckResult, runChecks } from '@myelin/tool-lint';
 import { type Counts, countVitest } from './counts.ts';
+import { runKernelSuite } from './run-kernel-suite.ts';
 import type { Suite } from './suites.ts';
 
 /** Runs one suite to its end and counts its tests. A suite that takes more than four times its budget is ended, and has failed. */
 export async function runSuite(suite: Suite, root: string, limitSeconds: number, filters: readonly string[]): Promise<Counts> {
   if (suite.kind === 'lint') return countChecks(await runChecks(root));
+  if (suite.kind === 'kernel') return runKernelSuite(root, { version: '6.1', full: process.env.MYELIN_NIGHTLY === '1', limitSeconds });
   const folder = mkdtempSync(join(tmpdir(), 'myelin-test-'));
   const file = join(folder, 'report.json');
   try {

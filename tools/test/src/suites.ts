@@ -7,8 +7,8 @@ export interface Suite {
   readonly budgetSeconds: number;
   /** The same for `npm run test:nightly`, where MYELIN_NIGHTLY=1 makes the long suites full-sized. */
   readonly nightlyBudgetSeconds: number;
-  /** A vitest project, or the checks of tools/lint. */
-  readonly kind: 'vitest' | 'lint';
+  /** A vitest project, the checks of tools/lint, or tests on Debian 12's own kernel in an emulated machine. */
+  readonly kind: 'vitest' | 'lint' | 'kernel';
 }
 
 export const suites: readonly Suite[] = [
@@ -28,6 +28,13 @@ export const suites: readonly Suite[] = [
     budgetSeconds: 120,
     nightlyBudgetSeconds: 1800,
     kind: 'vitest',
+  },
+  {
+    name: 'kernel',
+    shows: "Debian 12's own kernel: programs, packets, traffic",
+    budgetSeconds: 90,
+    nightlyBudgetSeconds: 900,
+    kind: 'kernel',
   },
   { name: 'e2e', shows: 'stories on the lab', budgetSeconds: 170, nightlyBudgetSeconds: 3600, kind: 'vitest' },
 ];

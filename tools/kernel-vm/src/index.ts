@@ -1,0 +1,1 @@
+export { type KernelRun, type KernelRunOptions, runInKernel } from './run-in-kernel.ts';

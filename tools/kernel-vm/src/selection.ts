@@ -1,0 +1,18 @@
+/** The packet suite, libraries over the kernel, and the agent with real traffic. Not the stress of the flow table: one emulated processor never races another in earnest. */
+const everything = ['bpf/tests', 'libs/bpf-native', 'libs/datapath', 'apps/node-agent'] as const;
+const neverHere = ['**/flow-stress.priv.spec.ts'] as const;
+
+/** What `npm test` has time for: whether the programs load, packets through `to_pod`, and real traffic between two namespaces through clsact filters. */
+const selection = ['bpf/tests/to-pod', 'bpf/tests/veth'] as const;
+
+/** The test run: one process for all files, because starting one costs more than the tests. */
+export function testCommand(full: boolean, reportFile: string): readonly string[] {
+  return [
+    ...['node', 'node_modules/vitest/vitest.mjs', 'run', '--project', 'privileged', '--no-isolate'],
+    // Emulated processors are slow, and shared.
+    ...['--testTimeout=600000', '--hookTimeout=600000'],
+    ...['--reporter=dot', '--reporter=json', `--outputFile.json=${reportFile}`],
+    ...neverHere.flatMap((pattern) => ['--exclude', pattern]),
+    ...(full ? everything : selection),
+  ];
+}
