@@ -155,6 +155,10 @@ class Consumer {
     }
   }
 
+  readAgain({ bucket }: Publisher): void {
+    if (this.state.bucket !== null && compareBuckets(this.state.bucket, bucket) === 0) this.state.advance({ type: 'pass', bucket });
+  }
+
   ask(publisher: Publisher): void {
     if (this.state.bucket === null || compareBuckets(this.state.bucket, publisher.bucket) !== 0) return;
     this.asked = { bucket: publisher.bucket, sequence: publisher.stream.at(-1)?.sequence ?? 0, askedAt: this.state.position };
@@ -180,12 +184,14 @@ function run(steps: readonly Step[]): void {
     else if (current.type === 'ask') consumer.ask(publisher);
     else if (current.type === 'answer') consumer.answer(publisher);
     else if (current.type === 'mark') publisher.publish(3);
-    else if (current.type === 'purge') publisher.purge();
-    else if (current.type === 'lose NATS') publisher.lose(false);
+    else if (current.type === 'purge') {
+      publisher.purge();
+      // A tombstone lives an hour. Who hasn't read it by then has been silent for longer than half of that, and reads everything again (retention.ts).
+      consumer.readAgain(publisher);
+    } else if (current.type === 'lose NATS') publisher.lose(false);
     else if (current.type === 'lose Redis') publisher.lose(true);
-    else if (current.type === 'again' && consumer.state.bucket !== null && compareBuckets(consumer.state.bucket, publisher.bucket) === 0) {
-      consumer.state.advance({ type: 'pass', bucket: publisher.bucket });
-    } else if (current.type === 'repeat' && consumer.state.bucket !== null) {
+    else if (current.type === 'again') consumer.readAgain(publisher);
+    else if (current.type === 'repeat' && consumer.state.bucket !== null) {
       // Delivered twice, or from a bucket that is not read any more.
       const message = publisher.stream.find(({ sequence }) => sequence <= consumer.state.position.sequence);
       const old = { kind: 'k', incarnation: 0n, number: 1 };
