@@ -7,7 +7,7 @@ import { readConfig } from '@myelin/tool-lab';
 import { expect, it } from 'vitest';
 import { leftovers } from './support/leftovers.ts';
 
-it('the demo’s expectations hold, each denial names who denied, and nothing of its lab stays', async () => {
+it('the demo’s expectations hold, each denial names who denied, kills lose nothing, and nothing of its lab stays', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'e2e-demo-'));
   try {
     const config = { ...readConfig(), labDir: join(folder, 'lab') };
@@ -26,8 +26,13 @@ it('the demo’s expectations hold, each denial names who denied, and nothing of
         event: { verdict: string } | null;
       }[];
       edit: { difference: string | null }[];
+      faults: { killed: { process: string }[]; traffic: { fault: string | null }[] };
     };
     expect([...report.checks, ...report.edit].filter(({ difference }) => difference !== null)).toEqual([]);
+    expect(report.faults.traffic.filter(({ fault }) => fault !== null)).toEqual([]);
+    expect(report.faults.killed.map(({ process }) => process)).toEqual(
+      expect.arrayContaining(['redis', 'nats', 'node-agent:node-1', 'node-agent:node-2']),
+    );
     expect(report.ok).toBe(true);
     expect(report.checks.length).toBeGreaterThan(30);
     for (const { title, expected, event } of report.checks)

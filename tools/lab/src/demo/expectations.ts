@@ -54,8 +54,12 @@ const icmp = (title: string, from: string, to: string, expected: Expected): Expe
   expected,
 });
 
-/** The table, for examples/bookshop on this node. */
-export const expectations = (node: string): readonly Expectation[] => [
+/** Where examples/bookshop has its two halves. */
+const shopNode = 'node:node-1';
+const officeNode = 'node:node-2';
+
+/** The table, for examples/bookshop. */
+export const expectations: readonly Expectation[] = [
   tcp('customers reach the storefront', 'outside', storefront, 8080, allowed),
   tcp('customers do not reach the catalog', 'outside', 'shop/catalog', 9090, ingress(defaultDeny, catalog)),
   tcp('the storefront reads the catalog, by the name of its port', storefront, 'shop/catalog', 9090, allowed),
@@ -80,7 +84,9 @@ export const expectations = (node: string): readonly Expectation[] => [
     8080,
     ingress('CiliumNetworkPolicy office/metrics ingressDeny[0]'),
   ),
-  tcp('the node reaches every pod of its own, for its probes', `node:${node}`, 'office/ledger', 5432, allowed),
-  icmp('with any protocol', `node:${node}`, 'shop/catalog', allowed),
-  tcp('a pod without egress policy reaches its node', storefront, `node:${node}`, 8080, allowed),
+  tcp('a node reaches every pod of its own, for its probes', officeNode, 'office/ledger', 5432, allowed),
+  icmp('with any protocol', shopNode, 'shop/catalog', allowed),
+  tcp('but no pod of another node that isn’t open to it', shopNode, 'office/ledger', 5432, ingress('NetworkPolicy office/ledger')),
+  tcp('a pod without egress policy reaches its node', storefront, shopNode, 8080, allowed),
+  tcp('and the other one, as itself', storefront, officeNode, 8080, allowed),
 ];

@@ -16,7 +16,8 @@ import { LabFailure } from '../failure.ts';
 import { checkAll } from './check.ts';
 import { checkEdit } from './edit.ts';
 import { expectations } from './expectations.ts';
-import { narrate, narrateEdit, thingsToTry } from './narrate.ts';
+import { checkFaults } from './faults.ts';
+import { narrate, narrateEdit, narrateFaults, thingsToTry } from './narrate.ts';
 
 const { keep, json } = run(
   object({
@@ -26,7 +27,7 @@ const { keep, json } = run(
   {
     programName: 'demo',
     help: 'option',
-    brief: message`A small application on one node, its policies enforced in the kernel, and every expectation tried by real connections.`,
+    brief: message`A small application on two nodes, its policies enforced in their kernel, every expectation tried by real connections, and every process killed in turn.`,
   },
 );
 
@@ -40,14 +41,15 @@ const example = join(config.projectRoot, 'examples', 'bookshop');
 async function tell(): Promise<boolean> {
   const lab = openLab(config);
   using clients = new LabClients(lab.paths);
-  const nodes = lab.state.nodes.map(({ name }) => name);
-  const table = expectations(nodes[0]!);
-  say(`trying ${table.length} expectations, over IPv4 and IPv6`);
-  const checks = await checkAll(lab, table, clients);
-  if (!json) for (const [index, expectation] of table.entries()) print(narrate(expectation, checks[index]!));
+  say(`trying ${expectations.length} expectations, over IPv4 and IPv6`);
+  const checks = await checkAll(lab, expectations, clients);
+  if (!json) for (const [index, expectation] of expectations.entries()) print(narrate(expectation, checks[index]!));
   const cuts = await checkEdit(lab, join(example, 'edits', 'close-catalog.yaml'), clients);
-  const all = [...checks.flat(), ...cuts];
-  const held = all.filter(({ difference }) => difference === null).length;
+  if (!json) print(narrateEdit(cuts));
+  const faults = await checkFaults(lab, clients, say);
+  const differences = [...checks.flat(), ...cuts].map(({ difference }) => difference);
+  const all = [...differences, ...faults.traffic.map(({ fault }) => fault)];
+  const held = all.filter((difference) => difference === null).length;
   if (json) {
     const shown = <T extends { event: Parameters<typeof flowJson>[0] | undefined }>({ event, ...rest }: T) => ({
       ...rest,
@@ -57,14 +59,15 @@ async function tell(): Promise<boolean> {
       JSON.stringify(
         {
           ok: held === all.length,
-          checks: table.flatMap((row, index) => checks[index]!.map((check) => ({ ...row, ...shown(check) }))),
+          checks: expectations.flatMap((row, index) => checks[index]!.map((check) => ({ ...row, ...shown(check) }))),
           edit: cuts.map(shown),
+          faults,
         },
         null,
         2,
       ),
     );
-  } else print(`${narrateEdit(cuts)}\n\n${held} of ${all.length} hold.`);
+  } else print(`${narrateFaults(faults)}\n\n${held} of ${all.length} hold.`);
   return held === all.length;
 }
 

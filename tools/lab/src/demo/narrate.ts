@@ -2,6 +2,7 @@ import { styleText } from 'node:util';
 import type { Check } from './check.ts';
 import type { CutCheck } from './edit.ts';
 import type { Expectation } from './expectations.ts';
+import type { FaultCheck } from './faults.ts';
 import { deniedAt, describeDenial, describeEnd } from './flow-text.ts';
 
 const mark = (ok: boolean) => (ok ? styleText('green', '✔') : styleText('red', '✘'));
@@ -49,6 +50,21 @@ export function narrateEdit(checks: readonly CutCheck[]): string {
     ];
   });
   return [`${mark(ok)} ${styleText('bold', 'an edit cuts the open connections from storefront to catalog')}`, ...lines].join('\n');
+}
+
+/** What was lost while every process was killed in turn. */
+export function narrateFaults({ killed, traffic }: FaultCheck): string {
+  const faults = traffic.filter(({ fault }) => fault !== null);
+  const allowed = traffic.filter(({ expect }) => expect === 'reply');
+  const sum = (of: readonly { readonly replies: number }[]) => of.reduce((all, { replies }) => all + replies, 0);
+  const denied = traffic.length - allowed.length;
+  return [
+    `${mark(faults.length === 0)} ${styleText('bold', 'every process is killed in turn while traffic flows')}`,
+    `          ${killed.map(({ process, readyMs }) => `${process} (ready again after ${(readyMs / 1000).toFixed(1)} s)`).join(', ')}`,
+    `    ${allowed.length} exchanges that policy allows, ${sum(allowed)} replies; ${denied} that it denies, ${sum(traffic.filter(({ expect }) => expect === 'none'))} replies`,
+    ...faults.map(({ from, to, protocol, family, fault }) => styleText('red', `    ${from} → ${to} ${protocol} IPv${family}: ${fault}`)),
+    `    what was lost: ${faults.length === 0 ? 'nothing' : `see above`}`,
+  ].join('\n');
 }
 
 /** What to try on the lab that stays. `prefix`: what sets LAB_DIR. */
