@@ -64,7 +64,7 @@ describe('an agent that is killed', () => {
   });
 
   it('enforces after its return what was changed while it was away', async () => {
-    using clients = new LabClients(lab.running.paths);
+    using clients = new LabClients(lab.running);
     await lab.must('fault', 'kill', 'node-agent:node-1');
     const shut = networkPolicy('red/server', { podSelector: app('server') });
     await clients.policy().apply({ documents: [JSON.stringify(shut)] });

@@ -17,7 +17,7 @@ beforeAll(async () => {
     client,
     pod('blue/client', { ports }),
   );
-  clients = new LabClients(lab.running.paths);
+  clients = new LabClients(lab.running);
 });
 afterAll(async () => {
   clients?.[Symbol.dispose]();

@@ -48,7 +48,7 @@ function report(how: string, times: readonly number[]): void {
 
 it('a pod is reachable for its friend and for nobody else as soon as its add returns, be it added alone or with others', async () => {
   const running = lab.running;
-  using clients = new LabClients(running.paths);
+  using clients = new LabClients(running);
   const alone: number[] = [];
   const together: number[] = [];
   for (let index = 0; index < count; index += 1) alone.push(await addOne(running, clients, await prepare(running, index)));

@@ -6,13 +6,19 @@ import { bothFamilies, TestLab } from './support/test-lab.ts';
 
 /** SIGKILLs of each process under traffic. */
 const rounds = process.env.MYELIN_NIGHTLY === '1' ? 20 : 1;
-const killed = ['node-agent:node-1', 'policy-compiler', 'identity-allocator', 'redis', 'nats'];
+const killed = ['node-agent:node-1', 'policy-compiler', 'identity-allocator-2', 'redis', 'nats'];
 const processes = ['redis', 'policy-compiler', 'node-agent:node-1'];
 const ports = [80, { containerPort: 80, protocol: 'UDP' as const }];
 let lab: TestLab;
 
 beforeAll(async () => {
-  lab = await TestLab.up(namespace('red'), node('node-1'), pod('red/server', { ports }), pod('red/client', { ports }));
+  lab = await TestLab.upWith(
+    ['--replicas', '2'],
+    namespace('red'),
+    node('node-1'),
+    pod('red/server', { ports }),
+    pod('red/client', { ports }),
+  );
 });
 afterAll(async () => {
   await lab?.[Symbol.asyncDispose]();

@@ -45,7 +45,7 @@ const whole = (which: 'odd' | 'even') => `steady 4, steady 6, ${which} 4, ${whic
 
 describe('an agent that is killed in the middle of an edit of many policies', () => {
   it(`leaves each subject before or after it, cuts nothing that both allow, and brings all to the end when it is back (D2, D9), ${rounds} times`, async () => {
-    using clients = new LabClients(lab.running.paths);
+    using clients = new LabClients(lab.running);
     const flowing = ([4, 6] as const).flatMap((family) => [
       lab.talk('red/steady', 'red/subject-0', 'TCP', 80, family),
       lab.talk('red/steady', 'red/subject-1', 'UDP', 53, family),
@@ -114,7 +114,7 @@ async function metrics() {
 class Monitor implements AsyncDisposable {
   /** Flows that came, and events that were reported as lost. */
   told = 0;
-  readonly #clients = new LabClients(lab.running.paths);
+  readonly #clients = new LabClients(lab.running);
   readonly #stopping = new AbortController();
   readonly #done = this.#follow();
 

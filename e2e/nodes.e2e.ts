@@ -110,7 +110,7 @@ describe.each(ways)('two nodes whose packets travel $name', ({ options, mtu, isO
   });
 
   it('report a denial on the node of the receiver, with labels of both ends and the rule', async () => {
-    using clients = new LabClients(lab.running.paths);
+    using clients = new LabClients(lab.running);
     const probe = { from: 'red/stranger', to: 'red/server', port: 80, protocol: 'TCP' } as const;
     await runProbes(
       lab.running,

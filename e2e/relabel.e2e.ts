@@ -56,7 +56,7 @@ beforeAll(async () => {
       }),
     ),
   );
-  clients = new LabClients(lab.running.paths);
+  clients = new LabClients(lab.running);
 });
 afterAll(async () => {
   clients?.[Symbol.dispose]();

@@ -45,10 +45,11 @@ export class TestLab implements AsyncDisposable {
     return TestLab.upWith([], ...manifests);
   }
 
-  /** The same with options of `up`. */
+  /** The same with options of `up`. One replica of each service unless they say otherwise: starting takes most of a short story's time. */
   static async upWith(options: readonly string[], ...manifests: readonly Manifest[]): Promise<TestLab> {
     const lab = new TestLab();
-    const result = await lab.run('up', ...options, lab.file(manifests));
+    const replicas = options.includes('--replicas') ? [] : ['--replicas', '1'];
+    const result = await lab.run('up', ...replicas, ...options, lab.file(manifests));
     if (result.status === 0) return lab;
     await lab[Symbol.asyncDispose]();
     throw new Error(`up ended with ${result.status}:\n${result.stderr}`);

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 
 /** Where the services listen. */
 export interface Sockets {
-  readonly identity: string;
-  readonly policy: string;
+  /** Of each replica on this machine; the first that somebody listens on is called. */
+  readonly identity: readonly string[];
+  readonly policy: readonly string[];
   /** By node name, sorted. */
   readonly agents: ReadonlyMap<string, string>;
 }
@@ -17,10 +18,19 @@ export function findSockets(runDirOption: string): Sockets {
   const { MYELIN_RUN_DIR, LAB_DIR } = process.env;
   const runDir = runDirOption || MYELIN_RUN_DIR || (LAB_DIR ? join(LAB_DIR, 'run') : '/run/myelin');
   return {
-    identity: join(runDir, 'identity-allocator.sock'),
-    policy: join(runDir, 'policy-compiler.sock'),
+    identity: findReplicas(runDir, 'identity-allocator'),
+    policy: findReplicas(runDir, 'policy-compiler'),
     agents: findAgents(join(runDir, 'agents')),
   };
+}
+
+/** `<service>.sock`, `<service>-2.sock` …; the first where there is none, for the message that says so. */
+function findReplicas(runDir: string, service: string): readonly string[] {
+  const names = existsSync(runDir)
+    ? readdirSync(runDir).filter((name) => name === `${service}.sock` || /^-\d+\.sock$/.test(name.slice(service.length)))
+    : [];
+  const own = names.filter((name) => name.startsWith(service)).sort();
+  return (own.length === 0 ? [`${service}.sock`] : own).map((name) => join(runDir, name));
 }
 
 function findAgents(folder: string): ReadonlyMap<string, string> {

@@ -24,7 +24,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 // A reader that has seen enough (`myelin monitor | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.failed));
 
-const services = connectServices(findSockets(command.runDir));
+const services = await connectServices(findSockets(command.runDir));
 try {
   process.exitCode = await runCommand(command, {
     services,

@@ -17,6 +17,12 @@ const files = multiple(option('-f', '--file', string({ metavar: 'FILE|DIR|-' }),
 
 /** How the lab's nodes reach each other; what isn't said is the agent's default. */
 const network = {
+  replicas: withDefault(
+    option('--replicas', integer({ metavar: 'N', min: 1, max: 9 }), {
+      description: message`Of each service of the control plane (default: 2).`,
+    }),
+    2,
+  ),
   routing: withDefault(
     option('--routing', choice(['overlay', 'native'], { metavar: 'overlay|native' }), {
       description: message`How packets travel between nodes: in tunnels, or as they are.`,

@@ -1,7 +1,7 @@
 import { AgentServiceService } from '@myelin/contracts/agent';
 import { IdentityServiceService } from '@myelin/contracts/identity';
 import { PolicyServiceService } from '@myelin/contracts/policy';
-import { Channel, clientOf, type RpcClient } from '@myelin/rpc';
+import { Channel, clientOf, isListening, type RpcClient } from '@myelin/rpc';
 import type { Sockets } from '../config.ts';
 import { CommandFailure, exitCodes } from '../failure.ts';
 
@@ -20,8 +20,14 @@ export interface Services {
   close(): void;
 }
 
+/** The first socket that somebody listens on, else the first. */
+async function firstAlive(sockets: readonly string[]): Promise<string> {
+  for (const socket of sockets) if (await isListening(socket)) return socket;
+  return sockets[0]!;
+}
+
 /** Connects to the sockets as commands need them. */
-export function connectServices(sockets: Sockets): Services {
+export async function connectServices(sockets: Sockets): Promise<Services> {
   const channels: Channel[] = [];
   const open = (name: string, path: string) => {
     const channel = new Channel(name, `unix:${path}`);
@@ -29,8 +35,8 @@ export function connectServices(sockets: Sockets): Services {
     return channel;
   };
   return {
-    identity: clientOf(IdentityServiceService, open('identity-allocator', sockets.identity)),
-    policy: clientOf(PolicyServiceService, open('policy-compiler', sockets.policy)),
+    identity: clientOf(IdentityServiceService, open('identity-allocator', await firstAlive(sockets.identity))),
+    policy: clientOf(PolicyServiceService, open('policy-compiler', await firstAlive(sockets.policy))),
     agents: (node) => {
       if (sockets.agents.size === 0)
         throw new CommandFailure(

@@ -4,8 +4,12 @@ import { HealthCheckResponse_ServingStatus, HealthService } from '@myelin/contra
 import { IdentityServiceService } from '@myelin/contracts/identity';
 import { PolicyServiceService } from '@myelin/contracts/policy';
 import { Channel, clientOf, isMyelinError, type RpcClient } from '@myelin/rpc';
+import { isRunning } from '../machine/process.ts';
+import { replicaNames } from '../plan/names.ts';
 import { agentSocket, type LabPaths, serviceSocket } from '../plan/paths.ts';
+import type { LabState } from '../plan/state.ts';
 import type { Deadline } from './deadline.ts';
+import type { Lab } from './lab.ts';
 
 /**
  * Repeats an idempotent call that didn't reach its service or wasn't answered in time, as kubelet does, until the time is over; then throws that `what` is overdue.
@@ -30,10 +34,12 @@ export type IdentityClient = RpcClient<typeof IdentityServiceService>;
 /** Clients of a lab's services, over their unix sockets: those have no network namespace. */
 export class LabClients implements Disposable {
   readonly #paths: LabPaths;
+  readonly #state: LabState;
   readonly #channels = new Map<string, Channel>();
 
-  constructor(paths: LabPaths) {
+  constructor({ paths, state }: Pick<Lab, 'paths' | 'state'>) {
     this.#paths = paths;
+    this.#state = state;
   }
 
   /** `deadlineMs` of its calls: adding an endpoint may wait for policy. */
@@ -42,11 +48,11 @@ export class LabClients implements Disposable {
   }
 
   policy(): PolicyClient {
-    return clientOf(PolicyServiceService, this.#channel('policy-compiler', serviceSocket(this.#paths, 'policy-compiler')));
+    return clientOf(PolicyServiceService, this.#replica('policy-compiler'));
   }
 
   identity(): IdentityClient {
-    return clientOf(IdentityServiceService, this.#channel('identity-allocator', serviceSocket(this.#paths, 'identity-allocator')));
+    return clientOf(IdentityServiceService, this.#replica('identity-allocator'));
   }
 
   /** Resolves once the service behind a socket says that it serves. */
@@ -59,6 +65,17 @@ export class LabClients implements Disposable {
 
   [Symbol.dispose](): void {
     for (const channel of this.#channels.values()) channel.close();
+  }
+
+  /** The first replica of a service that runs: behind a unix socket there is one process, and gRPC moves on to no other. */
+  #replica(service: string): Channel {
+    const names = replicaNames(service, this.#state.replicas);
+    const runs = names.find((name) => {
+      const id = this.#state.processes[name];
+      return id !== undefined && isRunning(id);
+    });
+    const name = runs ?? service;
+    return this.#channel(name, serviceSocket(this.#paths, name));
   }
 
   #channel(name: string, socket: string): Channel {

@@ -6,7 +6,9 @@ import { isTransient } from '@myelin/rpc';
 import { LabFailure } from '../failure.ts';
 import { isAlive, launch, logTail, type ProcessId } from '../machine/process.ts';
 import { fabric } from '../plan/address-plan.ts';
+import { replicaNames } from '../plan/names.ts';
 import { logFile, serviceSocket } from '../plan/paths.ts';
+import type { LabState } from '../plan/state.ts';
 import type { LabClients } from './clients.ts';
 import type { Deadline } from './deadline.ts';
 import { type Lab, whereIs } from './lab.ts';
@@ -16,25 +18,33 @@ const ports = { redis: 6379, nats: 4222 } as const;
 const services = { 'identity-allocator': 7001, ipam: 7002, 'policy-compiler': 7003 } as const;
 type Service = keyof typeof services;
 
-/** `host:port` of a service as nodes reach it. */
-export const serviceAddress = (service: Service): string => `${fabric.control}:${services[service]}`;
+/** Port of a replica, counted from 1. Its metrics are 1,000 above. */
+const portOf = (service: Service, replica: number): number => services[service] + 10 * (replica - 1);
+
+/** `host:port` of a service's replicas as nodes reach them. */
+export const serviceAddress = ({ replicas }: Pick<LabState, 'replicas'>, service: Service): string =>
+  Array.from({ length: replicas }, (_, index) => `${fabric.control}:${portOf(service, index + 1)}`).join(',');
 export const natsUrl = `nats://${fabric.control}:${ports.nats}`;
 
 /** The bundle of an app. */
 export const appBundle = (projectRoot: string, app: string): string => join(projectRoot, 'apps', app, 'dist', 'main.mjs');
 
-/** Everything that the control plane consists of, in the order in which people are told. */
-export const controlProcesses: readonly string[] = ['redis', 'nats', ...Object.keys(services)];
+/** Everything that the control plane consists of, in the order in which people are told: Redis, NATS, and the replicas `<service>`, `<service>-2` … of each service. */
+export const controlProcesses = ({ replicas }: Pick<LabState, 'replicas'>): readonly string[] => [
+  'redis',
+  'nats',
+  ...Object.keys(services).flatMap((service) => replicaNames(service, replicas)),
+];
 
 /** Starts Redis, NATS and the services, all at once: each waits for what it needs. */
 export async function startControlPlane(lab: Lab): Promise<void> {
-  await Promise.all(controlProcesses.map((name) => startControlProcess(lab, name)));
+  await Promise.all(controlProcesses(lab.state).map((name) => startControlProcess(lab, name)));
 }
 
 /** Starts one of them, the first time or again. It isn't ready yet. */
 export async function startControlProcess(lab: Lab, name: string): Promise<void> {
   const { paths, state } = lab;
-  const command = name === 'redis' ? redisCommand(lab) : name === 'nats' ? natsCommand(lab) : serviceCommand(lab, name as Service);
+  const command = name === 'redis' ? redisCommand(lab) : name === 'nats' ? natsCommand(lab) : serviceCommand(lab, name);
   state.processes[name] = await launch(whereIs(lab, { kind: 'control' }), command, { log: logFile(paths, name), cwd: paths.root });
 }
 
@@ -70,11 +80,12 @@ ports_file_dir: "${folder}"
 jetstream { store_dir: "${join(folder, 'jetstream')}" }
 `;
 
-function serviceCommand({ projectRoot, paths }: Lab, service: Service): string[] {
-  const port = services[service];
+function serviceCommand({ projectRoot, paths }: Lab, name: string): string[] {
+  const [, service, replica = '1'] = /^(.*?)(?:-(\d+))?$/.exec(name)! as unknown as [string, Service, string | undefined];
+  const port = portOf(service, Number(replica));
   const options = {
-    listen: serviceAddress(service),
-    'listen-unix': serviceSocket(paths, service),
+    listen: `${fabric.control}:${port}`,
+    'listen-unix': serviceSocket(paths, name),
     'metrics-listen': `${fabric.control}:${port + 1000}`,
     redis: `redis://${fabric.control}:${ports.redis}`,
     nats: natsUrl,
@@ -84,7 +95,7 @@ function serviceCommand({ projectRoot, paths }: Lab, service: Service): string[]
 
 /** Resolves when every part of the control plane says that it is ready; throws when one has ended, or the time is over. */
 export async function controlPlaneReady(lab: Lab, clients: LabClients, deadline: Deadline): Promise<void> {
-  await Promise.all(controlProcesses.map((name) => controlProcessReady(lab, name, clients, deadline)));
+  await Promise.all(controlProcesses(lab.state).map((name) => controlProcessReady(lab, name, clients, deadline)));
 }
 
 /** The same for one part. */

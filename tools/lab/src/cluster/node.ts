@@ -34,9 +34,9 @@ export async function startAgent(lab: Lab, node: NodeState): Promise<void> {
     ['socket', agentSocket(paths, node.name)],
     // In the node's own namespace: the same port on every node.
     ['metrics-listen', '127.0.0.1:9090'],
-    ['identity', serviceAddress('identity-allocator')],
-    ['policy', serviceAddress('policy-compiler')],
-    ['ipam', serviceAddress('ipam')],
+    ['identity', serviceAddress(lab.state, 'identity-allocator')],
+    ['policy', serviceAddress(lab.state, 'policy-compiler')],
+    ['ipam', serviceAddress(lab.state, 'ipam')],
     ['nats', natsUrl],
     ...Object.entries(lab.state.network),
     ...Object.entries(folders),

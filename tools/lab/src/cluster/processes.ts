@@ -24,13 +24,13 @@ const agentPrefix = 'node-agent:';
 
 /** Names of all of them: the control plane's, and `node-agent:<node>`. */
 export const processNames = ({ state }: Lab): readonly string[] => [
-  ...controlProcesses,
+  ...controlProcesses(state),
   ...state.nodes.map(({ name }) => agentPrefix + name),
 ];
 
 /** The process of this name. Throws LabFailure that names all there are. */
 export function processNamed(lab: Lab, name: string): LabProcess {
-  if (controlProcesses.includes(name)) {
+  if (controlProcesses(lab.state).includes(name)) {
     return {
       name,
       id: lab.state.processes[name] ?? null,

@@ -16,7 +16,7 @@ export function apply({ config, say }: CommandContext, files: readonly string[],
   return withLock(paths.lock, 'apply', lockWaitMs, async () => {
     const lab = runningLab(config);
     const objects = readInput(files, lab.state, say);
-    using clients = new LabClients(paths);
+    using clients = new LabClients(lab);
     using deadline = new Deadline(timeoutSeconds);
     const result = await applyObjects({ lab, clients, deadline, say }, objects);
     const { newNodes, newPods, changedPods, policies } = result.changes;
@@ -33,7 +33,7 @@ export function remove({ config, say }: CommandContext, files: readonly string[]
   return withLock(paths.lock, 'delete', lockWaitMs, async () => {
     const lab = runningLab(config);
     const objects = readInput(files, null, say);
-    using clients = new LabClients(paths);
+    using clients = new LabClients(lab);
     using deadline = new Deadline(timeoutSeconds);
     await deleteObjects({ lab, clients, deadline, say }, objects);
     return 0;

@@ -24,7 +24,7 @@ export type Fault =
 export function fault({ config, say }: CommandContext, what: Fault, timeoutSeconds: number): Promise<number> {
   return withLock(runningLab(config).paths.lock, `fault ${what.what}`, timeoutSeconds * 1000, async () => {
     const lab = runningLab(config);
-    using clients = new LabClients(lab.paths);
+    using clients = new LabClients(lab);
     using deadline = new Deadline(timeoutSeconds);
     say(await make(lab, what, clients, deadline));
     return 0;

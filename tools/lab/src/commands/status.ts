@@ -35,7 +35,7 @@ export interface LabStatus {
 /** `status [--json]`. */
 export async function status({ config, print }: CommandContext, json: boolean): Promise<number> {
   const lab = runningLab(config);
-  using clients = new LabClients(lab.paths);
+  using clients = new LabClients(lab);
   const found = await readStatus(lab, clients);
   print(json ? JSON.stringify(found, null, 2) : describe(found));
   return 0;

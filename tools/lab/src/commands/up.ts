@@ -19,7 +19,7 @@ import { defaultNode } from '../plan/check-whole.ts';
 import type { LabObjects } from '../plan/objects.ts';
 import { agentSocket, longestSocketPath, workloadSocket } from '../plan/paths.ts';
 import { outsidePorts } from '../plan/pod-processes.ts';
-import { defaultNetwork, type LabNetwork } from '../plan/state.ts';
+import { defaultOptions, type LabOptions } from '../plan/state.ts';
 import type { CommandContext } from './command-context.ts';
 import { readInput } from './read-input.ts';
 import { reportChange } from './report.ts';
@@ -31,7 +31,7 @@ export async function up(
   { config, say }: CommandContext,
   files: readonly string[],
   timeoutSeconds: number,
-  { routing, underlay }: LabNetwork = defaultNetwork,
+  { routing, underlay, replicas }: LabOptions = defaultOptions,
 ): Promise<number> {
   const started = performance.now();
   const lab = openLab(config);
@@ -44,7 +44,8 @@ export async function up(
       throw new LabFailure(`there is a lab in ${config.labDir} already: ${hint}`);
     }
     lab.state.network = { routing, underlay };
-    using clients = new LabClients(lab.paths);
+    lab.state.replicas = replicas;
+    using clients = new LabClients(lab);
     using deadline = new Deadline(timeoutSeconds);
     const context: ChangeContext = { lab, clients, deadline, say };
     await startLab(context, objects);

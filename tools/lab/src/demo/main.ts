@@ -40,7 +40,7 @@ const example = join(config.projectRoot, 'examples', 'bookshop');
 /** Returns whether every expectation held. */
 async function tell(): Promise<boolean> {
   const lab = openLab(config);
-  using clients = new LabClients(lab.paths);
+  using clients = new LabClients(lab);
   say(`trying ${expectations.length} expectations, over IPv4 and IPv6`);
   const checks = await checkAll(lab, expectations, clients);
   if (!json) for (const [index, expectation] of expectations.entries()) print(narrate(expectation, checks[index]!));

@@ -126,6 +126,16 @@ export function startTime(pid: number): string | undefined {
 /** Whether this very process still runs. */
 export const isAlive = ({ pid, start }: ProcessId): boolean => startTime(pid) === start;
 
+/** Whether this very process runs, and isn't stopped by a signal. */
+export function isRunning(id: ProcessId): boolean {
+  if (!isAlive(id)) return false;
+  try {
+    return !/^State:\t[Tt]/m.test(readFileSync(`/proc/${id.pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 /** Sends a signal to this very process; false when it is gone. */
 export function signal(id: ProcessId, name: NodeJS.Signals): boolean {
   if (!isAlive(id)) return false;

@@ -54,3 +54,7 @@ export function placeName(place: Place): string {
 export function placeKey(place: Place): string {
   return createHash('sha256').update(placeName(place)).digest('hex').slice(0, 8);
 }
+
+/** Names of a service's replicas: the first bears the service's own. */
+export const replicaNames = (service: string, replicas: number): readonly string[] =>
+  Array.from({ length: replicas }, (_, index) => (index === 0 ? service : `${service}-${index + 1}`));

@@ -8,6 +8,8 @@ export interface LabState {
   /** False until `up` has come to its end: what there is of an interrupted lab can only be taken down. */
   complete: boolean;
   network: LabNetwork;
+  /** Of each service of the control plane. */
+  replicas: number;
   /** The control plane's processes, by name. */
   processes: Record<string, ProcessId>;
   nodes: NodeState[];
@@ -23,7 +25,17 @@ export interface LabNetwork {
   readonly underlay: 'ipv4' | 'ipv6';
 }
 
+/** How many replicas of each service there are unless somebody says otherwise: one may always be dead. */
+export const defaultReplicas = 2;
+
 export const defaultNetwork: LabNetwork = { routing: 'overlay', underlay: 'ipv4' };
+
+/** What a lab is started with, beside its manifests. */
+export interface LabOptions extends LabNetwork {
+  readonly replicas: number;
+}
+
+export const defaultOptions: LabOptions = { ...defaultNetwork, replicas: defaultReplicas };
 
 /** A node as it was set up. */
 export interface NodeState {
@@ -58,6 +70,7 @@ export const emptyState = (): LabState => ({
   version: 1,
   complete: false,
   network: defaultNetwork,
+  replicas: defaultReplicas,
   processes: {},
   nodes: [],
   namespaces: {},
