@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { deniedAt, deniedBy, findDrop, knownPlaces, LabClients, type ProbeRequest, runProbes, whereIs } from '@myelin/tool-lab';
+import { deniedAt, deniedBy, findDrop, LabClients, type ProbeRequest, runProbes } from '@myelin/tool-lab';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectProbes } from './support/expect-probes.ts';
 import { app, ciliumPolicy, namespace, networkPolicy, node, pod } from './support/manifests.ts';
+import { startAt } from './support/place-process.ts';
 import { TestLab } from './support/test-lab.ts';
 
 const program = join(import.meta.dirname, 'support', 'nodes.mjs');
@@ -47,15 +47,7 @@ describe.each(ways)('two nodes whose packets travel $name', ({ options, mtu, isO
   });
   afterAll(() => lab?.[Symbol.asyncDispose]());
 
-  /** Runs a command in a place's network, without starting a lab's command for it; `child` while it runs. */
-  function start(place: string, ...command: readonly string[]): { readonly output: Promise<string>; readonly child: ChildProcess } {
-    const { netns } = whereIs(lab.running, knownPlaces(lab.running.state).get(place)!.place);
-    const child = spawn('nsenter', [`--net=${netns}`, '--', ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let said = '';
-    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    return { child, output: once(child, 'close').then(() => said) };
-  }
-  const exec = (place: string, ...command: readonly string[]) => start(place, ...command).output;
+  const exec = (place: string, ...command: readonly string[]) => startAt(lab, place, ...command).output;
   const addressOf = (name: string, family: 4 | 6) => addresses.get(name)!.find((address) => address.includes(':') === (family === 6))!;
 
   /** How often a node's programs counted this, by the line of its metrics. */
@@ -134,7 +126,7 @@ describe.each(ways)('two nodes whose packets travel $name', ({ options, mtu, isO
     const forwarded = () => Promise.all(['count', 'bytes'].map((what) => counted('north', `myelin_forward_${what}_total`, labels)));
     const before = await forwarded();
     for (const family of families) {
-      const sink = start('red/server', process.execPath, program, 'sink', '9001');
+      await using sink = startAt(lab, 'red/server', process.execPath, program, 'sink', '9001');
       await once(sink.child.stdout!, 'data');
       const poured = await exec('red/client', process.execPath, program, 'pour', addressOf('server', family), '9001', String(megabytes));
       expect(poured.trim(), `IPv${family}`).toBe(String(megabytes << 20));
