@@ -155,13 +155,13 @@ describe('up', () => {
     expect(existsSync(fresh.config.labDir)).toBe(false);
   });
   it.each([
-    ['is not root', ['--reuid=65534', '--regid=65534', '--clear-groups'], /not root: .*; run the command with sudo/],
-    ['is root in name only', ['--bounding-set=-sys_admin', '--inh-caps=-sys_admin'], /root without CAP_SYS_ADMIN: /],
-  ])('says what it needs when it %s, and leaves nothing', async (_, drop, message) => {
+    ['is not root', ['unshare', '--user'], /not root: .*; run the command with sudo/],
+    ['is root in name only', ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin'], /root without CAP_SYS_ADMIN: /],
+  ])('says what it needs when it %s, and leaves nothing', async (_, before, message) => {
     await using fresh = new TestLab();
     // Whoever it is may write there.
     chmodSync(fresh.folder, 0o777);
-    const result = await fresh.runBehind(['setpriv', ...drop], 'up', fresh.file([namespace('red')]));
+    const result = await fresh.runBehind(before, 'up', fresh.file([namespace('red')]));
     expect(result.status).toBe(1);
     expect(result.stderr).toMatch(message);
     expect(leftovers(fresh.config)).toEqual([]);

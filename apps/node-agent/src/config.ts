@@ -59,7 +59,8 @@ export const nodeAgentConfiguration = configuration('node-agent', "Runs one node
   tunnelPort: field.integer({ help: 'UDP port of tunnels, the same on all nodes', minimum: 1, maximum: 65535, default: 8472 }),
   mtu: field.integer({
     help: "MTU of the pods' interfaces; 0: that of the nodes' network, less what a tunnel takes",
-    minimum: 0,
+    minimum: 1280,
+    orZero: true,
     maximum: 65535,
     default: 0,
   }),

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { Datapath, DatapathError, type TableSizes } from '@myelin/datapath';
 import { type Component, Lifecycle, MyelinError, type ServiceContext } from '@myelin/service';
 import { enableForwarding } from './adapters/forwarding.ts';
@@ -57,9 +57,10 @@ export class NodeComponent implements Component {
 
 async function openDatapath(bpffs: string, sizes: TableSizes): Promise<Datapath> {
   try {
+    mkdirSync(bpffs, { recursive: true, mode: 0o700 });
     return await Datapath.open({ bpffs, sizes });
   } catch (cause) {
-    if (!(cause instanceof DatapathError)) throw cause;
-    throw new MyelinError('failed_precondition', cause.message, { cause });
+    if (!(cause instanceof DatapathError) && (cause as NodeJS.ErrnoException).syscall !== 'mkdir') throw cause;
+    throw new MyelinError('failed_precondition', (cause as Error).message, { cause });
   }
 }

@@ -57,7 +57,8 @@ function refusal(before: readonly string[], options: Readonly<Record<string, str
 
 describe('an agent', () => {
   it('that is not root says so', () => {
-    expect(refusal(['/usr/bin/setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'])).toEqual({
+    // Nobody in its own user namespace, and yet allowed to read where root has put the project.
+    expect(refusal(['/usr/bin/unshare', '--user'])).toEqual({
       status: 1,
       reason: "this node can't run:\n  - not root: BPF programs and network namespaces need it",
     });
@@ -125,7 +126,7 @@ describe('an agent', () => {
     const { status, stderr } = spawnSync(command!, words, { encoding: 'utf8' });
     expect(status).toBe(2);
     expect(stderr).toMatch(/--address is "x": expected IP addresses/);
-    expect(stderr).toMatch(/--mtu is "20": expected/);
+    expect(stderr).toMatch(/--mtu is "20": expected 0, or/);
     expect(stderr).toMatch(/--table-sizes is "subjects=3": expected table=entries, of the tables addresses_v4 /);
   });
 });

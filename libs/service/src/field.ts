@@ -37,13 +37,20 @@ function fieldOf<T>(
 }
 
 /** Whole numbers, bounds inclusive. The property's name carries the unit: `resyncIntervalMs`. */
-function integer(options: FieldOptions<number> & { readonly minimum: number; readonly maximum: number }): Field<number> {
-  const { minimum, maximum } = options;
+function integer(
+  options: FieldOptions<number> & {
+    readonly minimum: number;
+    readonly maximum: number;
+    /** 0 has a meaning of its own. */
+    readonly orZero?: boolean;
+  },
+): Field<number> {
+  const { minimum, maximum, orZero = false } = options;
+  const expected = `${orZero ? '0, or ' : ''}a whole number from ${minimum} to ${maximum}`;
   return fieldOf(options, '<number>', (text) => {
     const value = Number(text);
-    return /^-?\d+$/.test(text) && value >= minimum && value <= maximum
-      ? { value }
-      : { expected: `a whole number from ${minimum} to ${maximum}` };
+    const isGood = (value >= minimum && value <= maximum) || (orZero && value === 0);
+    return /^-?\d+$/.test(text) && isGood ? { value } : { expected };
   });
 }
 

@@ -106,6 +106,8 @@ export class LoneNode {
     this.#agent = this.#run('node-agent', [
       ...[process.execPath, join(root, 'apps/node-agent/dist/main.mjs'), '--node', 'n1', '--node-uid', 'n1-uid'],
       ...['--address', addresses.node.join(','), '--socket', this.#path('agent.sock'), '--metrics-listen', '127.0.0.1:9090'],
+      // No interface of this namespace has the node's address, whose MTU it would take.
+      ...['--mtu', '1450'],
       ...[
         '--identity',
         at('identity-allocator'),
