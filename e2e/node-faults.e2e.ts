@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { MonitorRequest } from '@myelin/contracts/agent';
-import { LabClients, type ProbeRequest, runProbes } from '@myelin/tool-lab';
+import { Deadline, LabClients, type ProbeRequest, runProbes, untilAnswered } from '@myelin/tool-lab';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { app, type Manifest, namespace, networkPolicy, pod } from './support/manifests.ts';
 import { sleep, TestLab } from './support/test-lab.ts';
@@ -62,7 +62,8 @@ describe('an agent that is killed in the middle of an edit of many policies', ()
         for (const [subject, who] of await reached()) expect([whole('odd'), whole('even')], subject).toContain(who);
         await lab.must('fault', 'start', 'node-agent:node-1');
         await lab.apply(...letIn(after));
-        const status = await clients.agent('node-1').getStatus({});
+        using deadline = new Deadline(10);
+        const status = await untilAnswered(deadline, 'node-1', () => clients.agent('node-1').getStatus({}));
         expect(status.appliedPolicyRevision!.counter).toBeGreaterThanOrEqual(revision!.counter);
         expect([...new Set((await reached()).values())]).toEqual([whole(after)]);
       }

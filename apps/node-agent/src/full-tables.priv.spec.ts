@@ -7,8 +7,8 @@ import { LoneNode, type Talker } from './testing/lone-node.ts';
  * One node whose tables are made so small that they can be filled: what finds no room is refused by name and counted, and nobody else notices.
  */
 
-/** What the node itself needs of `addresses_v4` is its own addresses; the rest is for pods. */
-const sizes = 'addresses_v4=5,policy_entries=24';
+/** What the node itself needs of `addresses_v4` is its own addresses; the rest is for pods. `policy_entries` counts buckets of four. */
+const sizes = 'addresses_v4=5,policy_entries=10';
 /** A block of six usable addresses, one of two. */
 const blocks = '10.9.0.0/29,fd00:9::/64';
 
@@ -63,7 +63,7 @@ describe('a table without room', () => {
     await node.policies().apply({ documents: [policy('client', 40)] });
     await eventually(async () => (await node.agent().getStatus({})).lastError.includes('policy_entries'));
     expect((await node.agent().getStatus({})).lastError).toMatch(
-      /no room for the policy of identity \d+: it has 42 entries, policy_entries holds \d+ of 24/,
+      /no room for the policy of identity \d+: it has 42 entries, policy_entries has \d+ of 40 places taken/,
     );
     expect(node.metric('bpf_map_refusals', 'map_name="policy_entries"')).toBeGreaterThan(0);
     await expectNeighboursUntouched();
