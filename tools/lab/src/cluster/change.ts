@@ -6,12 +6,13 @@ import { planNode } from '../plan/address-plan.ts';
 import { type Changes, planChanges } from '../plan/changes.ts';
 import { type LabNode, type LabObjects, type LabPod, type LabPolicy, podKey } from '../plan/objects.ts';
 import { placePods } from '../plan/placement.ts';
-import type { PodState } from '../plan/state.ts';
+import type { NodeState, PodState } from '../plan/state.ts';
 import { concurrently } from './concurrently.ts';
 import { endpointsReady, revisionEnforced } from './enforced.ts';
 import { type Lab, saveState } from './lab.ts';
 import { nodeReady, startNode } from './node.ts';
 import { type PodContext, restartProcesses, startPod, stopPod, updatePod } from './pod.ts';
+import { agentRuns, removeNode } from './remove-node.ts';
 
 /** Pods that are worked on at a time. */
 const podsAtATime = 4;
@@ -33,7 +34,9 @@ export interface ChangeResult {
 export function planNodes({ state }: Lab, nodes: readonly LabNode[]): void {
   for (const manifest of nodes) {
     const { name, uid, podCidrs } = manifest;
-    const planned = planNode(manifest, state.nodes);
+    // A former node's place stays its own: it is registered with its addresses.
+    state.formerNodes = state.formerNodes.filter((former) => former.name !== name);
+    const planned = planNode(manifest, [...state.nodes, ...state.formerNodes]);
     state.nodes.push({ name, uid: uid ?? randomUUID(), ...planned, requestedCidrs: podCidrs, podCidrs: [], agent: null, manifest });
   }
 }
@@ -121,23 +124,43 @@ export async function deleteObjects(context: ChangeContext, objects: LabObjects)
   const { state } = lab;
   const gone = new Set(objects.namespaces.map(({ name }) => name));
   const wanted = new Set(objects.pods.map(podKey));
-  const pods = state.pods.filter(({ manifest }) => wanted.has(podKey(manifest)) || gone.has(manifest.namespace));
+  const leaving = leavingNodes(context, objects.nodes);
+  const bereft = new Set(leaving.filter((node) => !agentRuns(node)).map(({ name }) => name));
+  const pods = state.pods.filter(
+    ({ node, manifest }) => wanted.has(podKey(manifest)) || gone.has(manifest.namespace) || leaving.some(({ name }) => name === node),
+  );
   for (const key of wanted) if (!state.pods.some(({ manifest }) => podKey(manifest) === key)) say(`Pod ${key} isn't there`);
-  for (const { name } of objects.nodes) say(`Node ${name} stays: nodes of a running lab can't be deleted; "down" ends them all`);
-  await concurrently(pods, podsAtATime, (pod) => stopPod(context, pod));
+  await concurrently(pods, podsAtATime, (pod) => stopPod(context, pod, !bereft.has(pod.node)));
   state.pods = state.pods.filter((pod) => !pods.includes(pod));
   for (const name of gone) delete state.namespaces[name];
   saveState(lab);
+  for (const node of leaving) await deleteNode(context, node, bereft.has(node.name));
   await deletePolicies(context, objects.policies, gone);
   if (pods.length > 0) say(`deleted ${pods.map(({ manifest }) => `Pod ${podKey(manifest)}`).join(', ')}`);
   // What a deleted pod leaves behind in the kernel is gone when its endpoint is.
   await deadline.until(async () => {
     for (const { node, uid, manifest } of pods) {
+      if (leaving.some(({ name }) => name === node)) continue;
       const { endpoints } = await clients.agent(node).listEndpoints({});
       if (endpoints.some(({ spec }) => spec?.uid === uid)) return `node ${node}: Pod ${podKey(manifest)}: its endpoint is still there`;
     }
     return null;
   });
+}
+
+/** Nodes to be deleted that are there. Throws LabFailure where none would stay. */
+function leavingNodes({ lab: { state }, say }: ChangeContext, nodes: readonly LabNode[]): readonly NodeState[] {
+  const leaving = state.nodes.filter(({ name }) => nodes.some((node) => node.name === name));
+  if (leaving.length > 0 && leaving.length === state.nodes.length)
+    throw new LabFailure('nothing was changed: a lab has at least one node; "down" ends it with all of them');
+  for (const { name } of nodes) if (!leaving.some((node) => node.name === name)) say(`Node ${name} isn't there`);
+  return leaving;
+}
+
+async function deleteNode({ lab, deadline, say }: ChangeContext, node: NodeState, isBereft: boolean): Promise<void> {
+  await removeNode(lab, node, deadline);
+  const held = isBereft ? "registration, its pods' addresses (its agent was dead)" : 'registration';
+  say(`deleted Node ${node.name}; its ${held} and its pod ranges stay its own until leases come (issue 8): nothing takes them back yet`);
 }
 
 async function deletePolicies(

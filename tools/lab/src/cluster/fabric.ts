@@ -1,6 +1,7 @@
 import { contains, formatPrefix, parseAddress } from '@myelin/address';
 import { makeCgroup } from '../machine/cgroup.ts';
 import { createNetns, ip, type Sysctls } from '../machine/netns.ts';
+import { run } from '../machine/process.ts';
 import { fabric } from '../plan/address-plan.ts';
 import { netnsName, type Place } from '../plan/names.ts';
 import type { NodeState } from '../plan/state.ts';
@@ -38,10 +39,14 @@ const lengthOf = { 4: 32, 6: 128 } as const;
  */
 export async function createFabric(lab: Lab): Promise<void> {
   await Promise.all((['fabric', 'outside', 'control'] as const).map((kind) => createPlace(lab, { kind })));
-  const bridge = (name: string) => [`link add ${name} type bridge forward_delay 0 mcast_snooping 0`, `link set ${name} up`];
+  // A bridge without a MAC address of its own takes its lowest port's, and another one when nodes come and go: its neighbours' caches would be wrong for seconds.
+  const bridge = (name: string, mac: string) => [
+    `link add ${name} address ${mac} type bridge forward_delay 0 mcast_snooping 0`,
+    `link set ${name} up`,
+  ];
   await ip(setupIn(lab, { kind: 'fabric' }), [
-    ...bridge('nodes'),
-    ...bridge('control'),
+    ...bridge('nodes', '02:00:00:00:00:01'),
+    ...bridge('control', '02:00:00:00:00:02'),
     ...fabric.prefixes.map((prefix, index) => `address add ${fabric.gateways[index]}/${prefix.bits} dev nodes`),
     `link add control-plane type veth peer name eth0 netns ${netnsName(lab.id, { kind: 'control' })}`,
     'link set control-plane master control up',
@@ -97,6 +102,26 @@ export async function routePods(lab: Lab, node: NodeState): Promise<void> {
     return via === undefined ? [] : [`route replace ${cidr} via ${via} dev nodes onlink`];
   });
   await ip(setupIn(lab, { kind: 'fabric' }), lines);
+}
+
+/** Unplugs a node: its links on the fabric go, and the routes to it. What isn't there any more is success. */
+export async function detachNode(lab: Lab, { index, addresses, podCidrs }: NodeState): Promise<void> {
+  const where = setupIn(lab, { kind: 'fabric' });
+  const links = (JSON.parse(await run(where, ['ip', '-json', 'link'])) as { ifname: string }[]).map(({ ifname }) => ifname);
+  for (const family of [4, 6] as const) {
+    const ofFamily = (text: string) => text.includes(':') === (family === 6);
+    const lines = [
+      ...[...podCidrs, ...addresses].filter(ofFamily).map((destination) => `route flush exact ${destination} dev nodes`),
+      // The next node of these addresses has another MAC address.
+      ...addresses.filter(ofFamily).map((address) => `neigh flush to ${address} dev nodes`),
+    ];
+    // What is flushed is of the family that ip is called for, whatever the destination's.
+    await run(where, ['ip', `-${family}`, '-batch', '-'], `${lines.join('\n')}\n`);
+  }
+  await ip(
+    where,
+    [`n${index}`, `c${index}`].filter((name) => links.includes(name)).map((name) => `link delete ${name}`),
+  );
 }
 
 /** For people: where the outside host is. */

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import type { EndpointSpec } from '@myelin/contracts/agent';
 import { LabFailure } from '../failure.ts';
 import { makeCgroup, removeCgroup } from '../machine/cgroup.ts';
@@ -6,7 +7,7 @@ import { launch } from '../machine/process.ts';
 import { namedPorts } from '../plan/changes.ts';
 import { netnsName, type Place } from '../plan/names.ts';
 import { type LabPod, podKey } from '../plan/objects.ts';
-import { placeLog } from '../plan/paths.ts';
+import { placeLog, workloadSocket } from '../plan/paths.ts';
 import { podProcesses } from '../plan/pod-processes.ts';
 import type { PodState } from '../plan/state.ts';
 import { type LabClients, untilAnswered } from './clients.ts';
@@ -111,11 +112,12 @@ async function attempt(pod: PodState, action: () => Promise<void>): Promise<void
   }
 }
 
-/** Takes a pod away: its processes, its endpoint, its namespace. What isn't there any more is success. */
-export async function stopPod({ lab, clients, deadline }: PodContext, pod: PodState): Promise<void> {
+/** Takes a pod away: its processes, its endpoint, its namespace. What isn't there any more is success. `hasAgent` false: nobody is there to release its endpoint. */
+export async function stopPod({ lab, clients, deadline }: PodContext, pod: PodState, hasAgent = true): Promise<void> {
   const place = podPlace(pod);
   await removeCgroup(whereIs(lab, place).cgroup);
+  rmSync(workloadSocket(lab.paths, place), { force: true });
   if (pod.manifest.hostNetwork) return;
-  await untilAnswered(deadline, nameOf(pod), () => clients.agent(pod.node).deleteEndpoint({ uid: pod.uid }));
+  if (hasAgent) await untilAnswered(deadline, nameOf(pod), () => clients.agent(pod.node).deleteEndpoint({ uid: pod.uid }));
   await deleteNetns(netnsName(lab.id, place));
 }

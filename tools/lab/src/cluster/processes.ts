@@ -45,7 +45,8 @@ export function processNamed(lab: Lab, name: string): LabProcess {
   throw new LabFailure(`there is no process "${name}": one of ${processNames(lab).join(', ')}${hint}`);
 }
 
-const agentOf = (lab: Lab, node: NodeState): LabProcess => ({
+/** The agent of a node. */
+export const agentOf = (lab: Lab, node: NodeState): LabProcess => ({
   name: agentPrefix + node.name,
   id: node.agent,
   start: () => startAgent(lab, node),
@@ -60,7 +61,7 @@ export async function kill({ id }: LabProcess): Promise<boolean> {
 }
 
 /** Asks a process to end, and waits until it has; ends it by force where the time is over. */
-async function terminate(process: LabProcess, deadline: Deadline): Promise<void> {
+export async function terminate(process: LabProcess, deadline: Deadline): Promise<void> {
   if (process.id === null || !signal(process.id, 'SIGTERM')) return;
   while (isAlive(process.id) && deadline.leftMs > 0) await delay(5);
   await kill(process);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { faultEnds, faultRules, linkOf, noFaults, withPartition } from './faults.ts';
+import { faultEnds, faultRules, linkOf, noFaults, withoutEnd, withPartition } from './faults.ts';
 
 const state = { nodes: [{ name: 'a', index: 11 } as never, { name: 'b', index: 12 } as never] };
 const cleaned = 'table bridge faults\ndelete table bridge faults\n';
@@ -47,6 +47,15 @@ describe('faults of the network', () => {
 
   it('come once for a pair, whichever way round it is named', () => {
     expect(withPartition(withPartition(noFaults, 'node:a', 'node:b'), 'node:b', 'node:a').partitions).toEqual([['node:a', 'node:b']]);
+  });
+
+  it('go with their end, those of others stay', () => {
+    const faults = withPartition(
+      withPartition({ ...noFaults, loss: { 'node:a': 1, outside: 2 }, delay: { 'node:a': 3 } }, 'node:a', 'outside'),
+      'node:b',
+      'control',
+    );
+    expect(withoutEnd(faults, 'node:a')).toEqual({ partitions: [['control', 'node:b']], loss: { outside: 2 }, delay: {} });
   });
 
   it('are of ends that exist', () => {

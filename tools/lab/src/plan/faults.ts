@@ -36,6 +36,13 @@ export function withPartition(faults: NetworkFaults, a: string, b: string): Netw
   return { ...faults, partitions: [...others, [first, second]] };
 }
 
+/** Without those of an end. */
+export const withoutEnd = ({ partitions, loss, delay }: NetworkFaults, end: string): NetworkFaults => ({
+  partitions: partitions.filter((pair) => !pair.includes(end)),
+  loss: Object.fromEntries(Object.entries(loss).filter(([other]) => other !== end)),
+  delay: Object.fromEntries(Object.entries(delay).filter(([other]) => other !== end)),
+});
+
 /** Where in the fabric's bridges a rule looks at packets, and which ones it drops. */
 interface DropRule {
   readonly hook: 'prerouting' | 'forward' | 'postrouting';

@@ -4,7 +4,7 @@ import type { LabNode, LabPod } from './objects.ts';
 
 /** What a lab consists of, as its state file keeps it. Names of namespaces, cgroups and sockets follow from the objects' names. */
 export interface LabState {
-  readonly version: 1;
+  readonly version: 2;
   /** False until `up` has come to its end: what there is of an interrupted lab can only be taken down. */
   complete: boolean;
   network: LabNetwork;
@@ -13,6 +13,8 @@ export interface LabState {
   /** The control plane's processes, by name. */
   processes: Record<string, ProcessId>;
   nodes: NodeState[];
+  /** Deleted ones: still registered, and holders of their addresses and pod ranges. */
+  formerNodes: NodeState[];
   /** Labels by namespace. */
   namespaces: Record<string, Readonly<Record<string, string>>>;
   pods: PodState[];
@@ -67,12 +69,13 @@ export interface PodState {
 
 /** A lab with nothing in it yet. */
 export const emptyState = (): LabState => ({
-  version: 1,
+  version: 2,
   complete: false,
   network: defaultNetwork,
   replicas: defaultReplicas,
   processes: {},
   nodes: [],
+  formerNodes: [],
   namespaces: {},
   pods: [],
   faults: noFaults,
