@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// One project a kind of test (see CONTRIBUTING.md): unit tests run side by side, and stories two at a time, each in a lab of its own, where most of the time goes into waiting;
+// One project a kind of test (see CONTRIBUTING.md): unit tests run side by side, and stories three at a time, each in a lab of its own, where most of the time goes into waiting;
 // all others one file after the other, because they share the kernel's tables and the ports of Redis and NATS.
 const files = (suffix: string) => ['apps', 'libs', 'tools'].map((folder) => `${folder}/*/src/**/*.${suffix}.ts`);
 const serial = { fileParallelism: false, maxWorkers: 1, testTimeout: 60_000, hookTimeout: 60_000 };
@@ -14,7 +14,7 @@ export default defineConfig({
       { test: { name: 'property', include: files('prop.spec'), testTimeout: 300_000 } },
       { test: { name: 'integration', include: files('int.spec'), ...serial } },
       { test: { name: 'privileged', include: [...files('priv.spec'), 'bpf/tests/**/*.priv.spec.ts'], ...serial } },
-      { test: { name: 'e2e', include: ['e2e/**/*.e2e.ts'], maxWorkers: 2, testTimeout: 180_000, hookTimeout: 180_000 } },
+      { test: { name: 'e2e', include: ['e2e/**/*.e2e.ts'], maxWorkers: 3, testTimeout: 180_000, hookTimeout: 180_000 } },
     ],
   },
 });

@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { mountBpfFileSystem, unmountBpfFileSystem } from '@myelin/bpf-native';
 import { buildBundle } from '@myelin/service/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -16,8 +16,11 @@ let bundle: string;
 let folder: string;
 
 beforeAll(() => {
-  bundle = buildBundle('node-agent');
   folder = mkdtempSync(join(tmpdir(), 'myelin-needs-'));
+  // Where nobody may look for the files beside it, as access(2) does, whatever else he may.
+  const built = buildBundle('node-agent');
+  cpSync(dirname(built), join(folder, 'dist'), { recursive: true });
+  bundle = join(folder, 'dist', basename(built));
   // Whoever the agent is run as may write here: what it doesn't change, it leaves alone of its own will.
   chmodSync(folder, 0o777);
   mkdirSync(join(folder, 'bpf'));
@@ -57,8 +60,9 @@ function refusal(before: readonly string[], options: Readonly<Record<string, str
 
 describe('an agent', () => {
   it('that is not root says so', () => {
-    // Nobody in its own user namespace, and yet allowed to read where root has put the project.
-    expect(refusal(['/usr/bin/unshare', '--user'])).toEqual({
+    // Nobody, and yet allowed to run what root has put where nobody else looks.
+    const reader = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
+    expect(refusal(['/usr/bin/setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', ...reader])).toEqual({
       status: 1,
       reason: "this node can't run:\n  - not root: BPF programs and network namespaces need it",
     });
