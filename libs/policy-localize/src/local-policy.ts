@@ -14,7 +14,7 @@ export interface PortBlock {
 }
 
 /**
- * One entry of the kernel's policy table: a longest-prefix match over [protocol 8 bits][port 16 bits] per peer key. `protocol` is an IP protocol
+ * One entry of the kernel's policy table: a prefix of [protocol 8 bits][port 16 bits] per peer key; the longest that matches answers. `protocol` is an IP protocol
  * number; null: every one (no bits), with `port` null then. The entry that answers a look-up is the whole truth of its peer key.
  */
 export interface LocalEntry {

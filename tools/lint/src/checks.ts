@@ -25,7 +25,7 @@ const checks: readonly Check[] = [
   { name: 'layouts are generated afresh', run: async () => staleLayouts() },
   { name: 'BPF code keeps its budget of conditionals', run: async (root) => conditionalProblems(root) },
   { name: 'the yardsticks are copies of the shared ones', run: checkYardstickCopy },
-  { name: 'every app and lib has its README', run: async (root) => readmeProblems(root) },
+  { name: 'every app, lib and tool has its README', run: async (root) => readmeProblems(root) },
 ];
 
 /** Runs all checks, one after the other (two cores), and returns their results in order. A check that breaks is a problem of its own. */
@@ -55,12 +55,10 @@ function conditionalProblems(root: string): readonly string[] {
 }
 
 function readmeProblems(root: string): readonly string[] {
-  return globSync('{apps,libs}/*', { cwd: root })
-    .sort()
-    .flatMap((folder) => {
-      const file = join(root, folder, 'README.md');
-      if (!existsSync(file)) return [`${folder}/README.md is missing`];
-      const missing = missingHeadings(readFileSync(file, 'utf8'));
-      return missing.length > 0 ? [`${folder}/README.md: headings missing or out of order: ${missing.join(', ')}`] : [];
-    });
+  return [...globSync('{apps,libs,tools}/*', { cwd: root }), 'bpf', 'e2e'].sort().flatMap((folder) => {
+    const file = join(root, folder, 'README.md');
+    if (!existsSync(file)) return [`${folder}/README.md is missing`];
+    const missing = missingHeadings(readFileSync(file, 'utf8'));
+    return missing.length > 0 ? [`${folder}/README.md: headings missing or out of order: ${missing.join(', ')}`] : [];
+  });
 }

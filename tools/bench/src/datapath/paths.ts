@@ -77,49 +77,35 @@ function frameOf(node: BenchNode, family: 4 | 6, sourcePort: number, destination
   return (client: NodePod) => podFrame(client, node.server, family, sourcePort, destinationPort, flags);
 }
 
-/** One established connection, all of it in the processor's nearest cache. */
+/** The packet of one established connection, again and again: all of it in the processor's nearest cache. */
+function samePacket(of: Pick<PathOptions, 'wrapper' | 'senders' | 'frame'>, packets: number, way: CounterName): Omit<PathOptions, 'node'> {
+  return { ...of, packets, warmUp: packets >> 4, returns: verdicts.redirect, expected: { 'flow hits': 1, [way]: 1 } };
+}
+
 function oneConnection(family: 4 | 6): PathPlan['make'] {
   return async (node, { packets }) => {
     const client = node.clients[0]!;
     await connect(node, client, family, singlePorts.established);
-    return {
-      wrapper: await Wrapper.load('same_packet', node),
-      senders: [client],
-      frame: frameOf(node, family, singlePorts.established, ports.allowed, tcpFlags.ACK),
-      packets,
-      warmUp: packets >> 4,
-      returns: verdicts.redirect,
-      expected: hit,
-    };
+    const wrapper = await Wrapper.load('same_packet', node);
+    const frame = frameOf(node, family, singlePorts.established, ports.allowed, tcpFlags.ACK);
+    return samePacket({ wrapper, senders: [client], frame }, packets, forwarded);
   };
 }
 
 /** One established connection's packets into the tunnel to another node: tunnel key and redirect included; encapsulating is the device's. */
 async function sendToNode(node: BenchNode, { packets }: Sizes): ReturnType<PathPlan['make']> {
   await connectFromRemote(node);
-  return {
-    wrapper: await Wrapper.load('same_packet', node),
-    senders: [node.server],
-    frame: () => leavingFrame(node, tcpFlags.ACK),
-    packets,
-    warmUp: packets >> 4,
-    returns: verdicts.redirect,
-    expected: { 'flow hits': 1, 'forwarded FORWARD_TO_NODE egress': 1 },
-  };
+  const wrapper = await Wrapper.load('same_packet', node);
+  const frame = () => leavingFrame(node, tcpFlags.ACK);
+  return samePacket({ wrapper, senders: [node.server], frame }, packets, 'forwarded FORWARD_TO_NODE egress');
 }
 
 /** The same connection's packets out of the tunnel, after the device has taken the outer headers off. */
 async function receiveFromNode(node: BenchNode, { packets }: Sizes): ReturnType<PathPlan['make']> {
   await connectFromRemote(node);
-  return {
-    wrapper: await arrivingWrapper(node),
-    senders: [node.server],
-    frame: () => arrivingFrame(node, tcpFlags.ACK),
-    packets,
-    warmUp: packets >> 4,
-    returns: verdicts.redirect,
-    expected: { 'flow hits': 1, 'forwarded FORWARD_TO_ENDPOINT ingress': 1 },
-  };
+  const wrapper = await arrivingWrapper(node);
+  const frame = () => arrivingFrame(node, tcpFlags.ACK);
+  return samePacket({ wrapper, senders: [node.server], frame }, packets, 'forwarded FORWARD_TO_ENDPOINT ingress');
 }
 
 /** So many of a busy client's connections, a packet of each in turn. */

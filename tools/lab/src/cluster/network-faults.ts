@@ -1,6 +1,7 @@
 import { LabFailure } from '../failure.ts';
 import { CommandError, run } from '../machine/process.ts';
-import { faultRules, linkOf, type NetworkFaults } from '../plan/faults.ts';
+import { faultRules, linkOf } from '../plan/faults.ts';
+import type { NetworkFaults } from '../plan/state.ts';
 import { type Lab, saveState, setupIn } from './lab.ts';
 
 /** Makes the fabric as broken as this, in place of what was broken before. */

@@ -6,8 +6,9 @@ import { setNetworkFaults } from '../cluster/network-faults.ts';
 import { kill, processNamed, restart, start, wipeNats } from '../cluster/processes.ts';
 import { LabFailure } from '../failure.ts';
 import { isAlive, run, signal } from '../machine/process.ts';
-import { faultEnds, noFaults, withPartition } from '../plan/faults.ts';
+import { faultEnds, withPartition } from '../plan/faults.ts';
 import { serviceSocket } from '../plan/paths.ts';
+import { noFaults } from '../plan/state.ts';
 import type { CommandContext } from './command-context.ts';
 
 /** What is to go wrong, or right again. */

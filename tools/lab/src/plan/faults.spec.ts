@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { faultEnds, faultRules, linkOf, noFaults, withoutEnd, withPartition } from './faults.ts';
+import { faultEnds, faultRules, linkOf, withoutEnd, withPartition } from './faults.ts';
+import { noFaults } from './state.ts';
 
 const state = { nodes: [{ name: 'a', index: 11 } as never, { name: 'b', index: 12 } as never] };
 const cleaned = 'table bridge faults\ndelete table bridge faults\n';

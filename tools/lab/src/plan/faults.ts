@@ -1,18 +1,6 @@
 import { formatPrefix } from '@myelin/address';
 import { fabric } from './address-plan.ts';
-import type { LabState } from './state.ts';
-
-/** What is wrong with the fabric on purpose. Ends are `node:<name>`, `control` (the control plane) and `outside`. */
-export interface NetworkFaults {
-  /** Pairs that can't reach each other, each once. */
-  readonly partitions: readonly (readonly [string, string])[];
-  /** Thousandths of the packets that get lost at an end's link, each way. */
-  readonly loss: Readonly<Record<string, number>>;
-  /** Milliseconds that packets to an end take longer. */
-  readonly delay: Readonly<Record<string, number>>;
-}
-
-export const noFaults: NetworkFaults = Object.freeze({ partitions: [], loss: {}, delay: {} });
+import type { LabState, NetworkFaults } from './state.ts';
 
 /** Names of all ends. */
 export const faultEnds = ({ nodes }: Pick<LabState, 'nodes'>): readonly string[] => [

@@ -1,5 +1,4 @@
 import type { ProcessId } from '../machine/process.ts';
-import { type NetworkFaults, noFaults } from './faults.ts';
 import type { LabNode, LabPod } from './objects.ts';
 
 /** What a lab consists of, as its state file keeps it. Names of namespaces, cgroups and sockets follow from the objects' names. */
@@ -66,6 +65,18 @@ export interface PodState {
   /** Null: it is fine; else why it isn't there. */
   failure: string | null;
 }
+
+/** What is wrong with the fabric on purpose. Ends are `node:<name>`, `control` (the control plane) and `outside`. */
+export interface NetworkFaults {
+  /** Pairs that can't reach each other, each once. */
+  readonly partitions: readonly (readonly [string, string])[];
+  /** Thousandths of the packets that get lost at an end's link, each way. */
+  readonly loss: Readonly<Record<string, number>>;
+  /** Milliseconds that packets to an end take longer. */
+  readonly delay: Readonly<Record<string, number>>;
+}
+
+export const noFaults: NetworkFaults = Object.freeze({ partitions: [], loss: {}, delay: {} });
 
 /** A lab with nothing in it yet. */
 export const emptyState = (): LabState => ({
