@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { add, type Counts, closingLine, nothing } from './counts.ts';
 import { runSuite } from './run-suite.ts';
-import { suites } from './suites.ts';
+import { type Suite, suites } from './suites.ts';
 
 const usage = `usage: npm test [-- [suite …] [--filter text]]      npm run test:nightly
   Runs the suites (all, or the named ones) and ends with "N passed, N failed, N skipped".
@@ -30,14 +30,22 @@ if (nightly) process.env.MYELIN_NIGHTLY = '1';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 const rows: { name: string; counts: Counts; seconds: number; budget: number }[] = [];
-for (const suite of suites) {
-  if (names.length > 0 && !names.includes(suite.name)) continue;
+
+async function take(suite: Suite): Promise<void> {
   const budget = nightly ? suite.nightlyBudgetSeconds : suite.budgetSeconds;
   console.log(`\n=== ${suite.name}: ${suite.shows}`);
   const started = performance.now();
   const counts = await runSuite(suite, root, budget * 4, filters);
   rows.push({ name: suite.name, counts, seconds: (performance.now() - started) / 1000, budget });
 }
+
+const wanted = suites.filter(({ name }) => names.length === 0 || names.includes(name));
+let running: Promise<void>[] = [];
+for (const suite of wanted) {
+  if (!suite.isBeside) await Promise.all(running.splice(0));
+  running = [...running, take(suite)];
+}
+await Promise.all(running);
 
 console.log('\nsuite         passed  failed skipped   seconds  budget');
 for (const { name, counts, seconds, budget } of rows) {
