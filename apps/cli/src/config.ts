@@ -26,11 +26,13 @@ export function findSockets(runDirOption: string): Sockets {
 
 /** `<service>.sock`, `<service>-2.sock` …; the first where there is none, for the message that says so. */
 function findReplicas(runDir: string, service: string): readonly string[] {
-  const names = existsSync(runDir)
-    ? readdirSync(runDir).filter((name) => name === `${service}.sock` || /^-\d+\.sock$/.test(name.slice(service.length)))
+  const socket = new RegExp(`^${service}(-\\d+)?\\.sock$`);
+  const found = existsSync(runDir)
+    ? readdirSync(runDir)
+        .filter((name) => socket.test(name))
+        .sort()
     : [];
-  const own = names.filter((name) => name.startsWith(service)).sort();
-  return (own.length === 0 ? [`${service}.sock`] : own).map((name) => join(runDir, name));
+  return (found.length === 0 ? [`${service}.sock`] : found).map((name) => join(runDir, name));
 }
 
 function findAgents(folder: string): ReadonlyMap<string, string> {

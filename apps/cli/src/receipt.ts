@@ -1,4 +1,5 @@
 import { contains, formatPrefix } from '@myelin/address';
+import { identityRanges } from '@myelin/labels';
 import { type Deviation, verifySubject } from '@myelin/policy-verify';
 import { compareRevisions } from '@myelin/revision';
 import type { CompiledTables, HeldTables } from './adapters/policy-tables.ts';
@@ -66,8 +67,8 @@ function endpointDeviations({ endpoints }: HeldTables): readonly NodeDeviation[]
 
 /** Bits of identities (design D5) must be exactly those that the compiled policies account for. */
 function bitDeviations({ appliedIdentities }: HeldTables, { identities }: CompiledTables): readonly NodeDeviation[] {
-  const isClusterWide = (identity: number) => identity >= 256 && identity < 65536;
-  const expected = new Set(identities.filter(isClusterWide));
+  const { first, last } = identityRanges.cluster;
+  const expected = new Set(identities.filter((identity) => identity >= first && identity <= last));
   const found = new Set(appliedIdentities);
   return [
     ...[...expected]

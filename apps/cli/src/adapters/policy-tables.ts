@@ -5,8 +5,7 @@ import type { PrefixRow } from '@myelin/policy-localize';
 import type { CompiledPolicy } from '@myelin/policy-model';
 import type { KernelSubject } from '@myelin/policy-verify';
 import { decodeCompiledPolicy, decodeKernelSubject } from '@myelin/policy-wire';
-import type { Revision } from '@myelin/revision';
-import { zeroRevision } from '@myelin/revision';
+import { type Revision, zeroRevision } from '@myelin/revision';
 import { Mailbox, MyelinError } from '@myelin/rpc';
 import type { AgentClient, PolicyClient } from './services.ts';
 

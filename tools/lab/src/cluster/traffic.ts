@@ -11,8 +11,6 @@ export type TrafficResult = ExchangeRequest & FlowAccount & { readonly fault: st
 
 /** Traffic that goes on until it is finished. */
 export interface Traffic {
-  /** Replies so far. */
-  replies(): number;
   /** Asks no more, waits for late answers, and gives account, in the order of the requests. */
   finish(): Promise<readonly TrafficResult[]>;
 }
@@ -39,7 +37,6 @@ export async function startTraffic(lab: Lab, requests: readonly ExchangeRequest[
   );
   const flows = requests.map((request, index) => startFlow(lab, request, planned[index]!, places));
   return {
-    replies: () => flows.reduce((sum, { count }) => sum + count.replies, 0),
     finish: () =>
       Promise.all(
         flows.map(async ({ count, finish }, index) => {

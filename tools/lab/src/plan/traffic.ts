@@ -33,10 +33,6 @@ export class FlowCount {
     this.#last = now;
   }
 
-  get replies(): number {
-    return this.#replies;
-  }
-
   /** The account when `asked` questions had been sent, at `now`. */
   close(asked: number, now: number): FlowAccount {
     const longestGap = this.#ended === null ? Math.max(this.#longestGap, now - this.#last) : this.#longestGap;
