@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { BpfMap } from '@myelin/bpf-native';
+import { policyCodec } from '@myelin/datapath-layout';
 import { readConfig } from '@myelin/tool-lab';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { app, namespace, networkPolicy, pod } from './support/manifests.ts';
@@ -42,26 +43,52 @@ function receipt() {
   return { status, deviations: nodes[0]!.deviations };
 }
 
-/** Takes an entry out of a table of the node's kernel, as nothing of ours would; returns how to put it back. */
-async function damage(table: string): Promise<() => void> {
-  const map = BpfMap.openPinned(join(lab.running.paths.bpf, 'node-1', 'maps', table));
+const table = (name: string) => BpfMap.openPinned(join(lab.running.paths.bpf, 'node-1', 'maps', name));
+
+/** The entries of a table, copied. */
+async function* entriesOf(map: BpfMap): AsyncGenerator<{ readonly key: Buffer; readonly value: Buffer }> {
   const { keySize, valueSize } = map.info;
-  const nothing = Buffer.alloc(valueSize);
-  for await (const { count, keys, values } of map.batches()) {
-    for (let at = 0; at < count; at++) {
-      const key = Buffer.from(keys.subarray(at * keySize, (at + 1) * keySize));
-      const value = Buffer.from(values.subarray(at * valueSize, (at + 1) * valueSize));
-      // Buckets of an array are there even when they are empty.
-      if (value.equals(nothing) && table === 'policy_entries') continue;
-      if (table === 'policy_entries') map.update(key, nothing);
-      else map.delete(key);
-      return () => {
-        map.update(key, value);
-        map.close();
+  for await (const { count, keys, values } of map.batches())
+    for (let at = 0; at < count; at++)
+      yield {
+        key: Buffer.from(keys.subarray(at * keySize, (at + 1) * keySize)),
+        value: Buffer.from(values.subarray(at * valueSize, (at + 1) * valueSize)),
       };
+}
+
+/** First bucket with entries of a policy in use. Those that a policy has given back keep their bytes until another one needs them. */
+async function usedBucket(): Promise<number> {
+  const [policies, buckets] = [table('policies'), table('policy_entries')];
+  try {
+    for await (const { value } of entriesOf(policies)) {
+      const { first, buckets: count } = policyCodec.read(value);
+      for (let index = first; index < first + count; index++) if (buckets.lookup(indexKey(index))!.some((byte) => byte !== 0)) return index;
     }
+  } finally {
+    policies.close();
+    buckets.close();
   }
-  throw new Error(`${table} is empty`);
+  throw new Error('no policy has an entry');
+}
+
+function indexKey(index: number): Buffer {
+  const key = Buffer.alloc(4);
+  key.writeUInt32LE(index);
+  return key;
+}
+
+/** Takes an entry out of a table of the node's kernel, as nothing of ours would; returns how to put it back. */
+async function damage(name: string): Promise<() => void> {
+  const map = table(name);
+  const isArray = name === 'policy_entries';
+  const key = isArray ? indexKey(await usedBucket()) : (await entriesOf(map).next()).value!.key;
+  const value = map.lookup(key)!;
+  if (isArray) map.update(key, Buffer.alloc(map.info.valueSize));
+  else map.delete(key);
+  return () => {
+    map.update(key, value);
+    map.close();
+  };
 }
 
 describe('a receipt', () => {
@@ -76,8 +103,8 @@ describe('a receipt', () => {
     expect(receipt()).toEqual({ status: 0, deviations: [] });
   });
 
-  it.each(['policy_entries', 'prefixes_v4', 'prefixes_v6'])('names what is missing in the kernel’s table %s', async (table) => {
-    const mend = await damage(table);
+  it.each(['policy_entries', 'prefixes_v4', 'prefixes_v6'])('names what is missing in the kernel’s table %s', async (name) => {
+    const mend = await damage(name);
     const { status, deviations } = receipt();
     mend();
     expect(status).toBe(1);
