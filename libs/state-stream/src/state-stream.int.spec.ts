@@ -109,6 +109,19 @@ describe('a consumer', () => {
     expect(Object.fromEntries(table)).toEqual({ 301: 'k8s:v=2', 302: 'k8s:v=5' });
   });
 
+  it('gets a burst to its last row, wherever its client asks for more in between', async () => {
+    const writer = await openWriter(bucketOf(1));
+    await writer.write([end(bucketOf(1), 0)]);
+    const { table, at } = consume();
+    await at(0);
+    for (let counter = 1; counter <= 1200; ) {
+      const burst = Array.from({ length: 150 }, () => row(300 + counter, counter++));
+      await writer.write(burst);
+      await at(counter - 1, 2000);
+    }
+    expect(table.size).toBe(1200);
+  });
+
   it('is told of an empty kind by its end marker', async () => {
     const { table, batches, at } = consume();
     await (await openWriter(bucketOf(1))).write([end(bucketOf(1), 0)]);

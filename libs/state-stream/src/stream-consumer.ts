@@ -50,6 +50,7 @@ export class StreamConsumer<Row> implements Component {
   #messages: ConsumerMessages | null = null;
   #heardAt = 0;
   #asking = false;
+  #deliverySoon: NodeJS.Immediate | null = null;
 
   constructor(options: StreamConsumerOptions<Row>) {
     this.name = `consumer of ${options.kind.name}`;
@@ -150,7 +151,7 @@ export class StreamConsumer<Row> implements Component {
         if (!this.#hear()) break;
         this.#take(message, bucket);
         if (this.#state.needsHorizon) void this.#askHorizon(manager, bucket);
-        if (messages.getPending() === 0) await this.#deliver();
+        this.#deliverSoon();
       }
     } finally {
       clearInterval(askAgain);
@@ -194,6 +195,15 @@ export class StreamConsumer<Row> implements Component {
     if (!mayResume(silentMs)) return false;
     this.#heardAt = Date.now();
     return true;
+  }
+
+  /** Hands over once everything that has arrived together was read. (Not where the client's queue is empty: `getPending` counts its own pulls, too.) */
+  #deliverSoon(): void {
+    if (this.#deliverySoon !== null) return;
+    this.#deliverySoon = setImmediate(() => {
+      this.#deliverySoon = null;
+      void this.#deliver();
+    });
   }
 
   /** Hands over whatever may be handed over. While a handover is under way there is nothing to begin: who ends it goes on. */
