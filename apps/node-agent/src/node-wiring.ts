@@ -10,6 +10,7 @@ import { Events } from './adapters/events.ts';
 import { IdentitySession } from './adapters/identity-session.ts';
 import { localAddresses } from './adapters/local-addresses.ts';
 import { Masquerade } from './adapters/masquerade.ts';
+import { MemoryReturn } from './adapters/memory.ts';
 import { PeerRoutes } from './adapters/peer-routes.ts';
 import { PolicySubscription } from './adapters/policy-subscription.ts';
 import type { ProbedFeature } from './adapters/requirements.ts';
@@ -124,9 +125,11 @@ export function wireNode(
     onMasquerade: (ranges) => masquerade.set(ranges),
     onRoutes: (peerRoutes, complete) => routes.set(peerRoutes, complete),
   });
+  const memory = new MemoryReturn();
   const onEndpoints = async (batch: StreamBatch<EndpointAddress>) => {
     names.applyEndpoints(batch);
     await peers.applyEndpoints(batch);
+    memory.handled(batch.changed.length);
     if (batch.snapshotComplete)
       endpoints.reconcileHeld(batch.changed.filter(({ row }) => row.node === config.node).map(({ row }) => row.endpointUid));
   };

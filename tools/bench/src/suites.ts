@@ -1,3 +1,4 @@
+import { agentMemoryName, measureAgentMemory } from './agent-memory/measure.ts';
 import { pathPlans } from './datapath/paths.ts';
 import { type MeasureOptions, measureDatapath } from './datapath/run.ts';
 import { type Measurement, nothing } from './result.ts';
@@ -18,15 +19,22 @@ const datapathReasons: readonly (readonly [string, string])[] = [
   ['masquerade-', 'masquerade by BPF (nftables does it for now)'],
   ['xdp-', 'XDP programs'],
   ['kernel-memory-', 'a measurement of memory at a million flows'],
-  ['agent-memory-', 'nodes beside this one, whose endpoints the agent has to know'],
 ];
 
 const notBuilt = (what: string) => `not built yet: ${what}`;
 
+/** Paths first: the lab whose agent's memory is measured would be a load beside them. */
+async function measureDatapathSuite(options: MeasureOptions): Promise<Measurement> {
+  const wants = (name: string) => options.only === null || options.only.includes(name);
+  const paths = pathPlans.some(({ name }) => wants(name)) ? await measureDatapath(options) : nothing;
+  const memory = wants(agentMemoryName) ? await measureAgentMemory() : nothing;
+  return { ...paths, otherLoad: Math.max(paths.otherLoad, memory.otherLoad), measured: [...paths.measured, ...memory.measured] };
+}
+
 const suites: Readonly<Record<string, Suite>> = {
   datapath: {
-    names: pathPlans.map(({ name }) => name),
-    measure: measureDatapath,
+    names: [...pathPlans.map(({ name }) => name), agentMemoryName],
+    measure: measureDatapathSuite,
     reasonOf: (name) => notBuilt(datapathReasons.find(([start]) => name.startsWith(start))?.[1] ?? name),
   },
 };

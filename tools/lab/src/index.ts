@@ -8,10 +8,13 @@ export { startTraffic, type Traffic, type TrafficResult } from './cluster/traffi
 export { type OpenTalk, openTalk, sendProbes, startWorkload, type WorkloadResult } from './cluster/workload.ts';
 export { apply, remove } from './commands/apply.ts';
 export type { CommandContext } from './commands/command-context.ts';
+export { fault } from './commands/fault.ts';
 export { runProbes, type SentProbe } from './commands/probe.ts';
 export { type LabStatus, status } from './commands/status.ts';
+export { up } from './commands/up.ts';
 export { type LabConfig, readConfig } from './config.ts';
 export { type DropQuery, findDrop } from './demo/find-drop.ts';
 export { deniedAt, deniedBy } from './demo/flow-text.ts';
 export { cgroupRoot, netnsPrefix, type Place } from './plan/names.ts';
+export { serviceSocket } from './plan/paths.ts';
 export type { ExchangeRequest, ProbeOutcome, ProbeRequest } from './plan/probes.ts';
