@@ -134,9 +134,16 @@ export function wireNode(
       endpoints.reconcileHeld(batch.changed.filter(({ row }) => row.node === config.node).map(({ row }) => row.endpointUid));
   };
   const endpointStream = new StreamConsumer({ kind: streamKinds.endpoints, link: nats, onBatch: onEndpoints, log, readiness });
+  const nodeStream = new StreamConsumer({
+    kind: streamKinds.nodes,
+    link: nats,
+    onBatch: (batch) => peers.applyNodes(batch),
+    log,
+    readiness,
+  });
   const streams = [
     new StreamConsumer({ kind: streamKinds.identities, link: nats, onBatch: (batch) => names.applyIdentities(batch), log, readiness }),
-    new StreamConsumer({ kind: streamKinds.nodes, link: nats, onBatch: (batch) => peers.applyNodes(batch), log, readiness }),
+    nodeStream,
     endpointStream,
   ];
 
@@ -171,6 +178,8 @@ export function wireNode(
     features,
     endpoints,
     policies,
+    session,
+    streams: { endpoints: endpointStream, nodes: nodeStream },
     readiness,
     peers: peerServices,
     started,

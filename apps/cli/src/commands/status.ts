@@ -3,12 +3,15 @@ import { isMyelinError } from '@myelin/rpc';
 import type { CommandOf } from '../arguments.ts';
 import { exitCodes } from '../failure.ts';
 import { formatJson } from '../output/json.ts';
-import { formatRevision } from '../output/revision.ts';
+import { announcedBy, appliedBy, formatApplied, kinds, lagOf, newestOf, type Revisions } from '../output/lag.ts';
 import { formatTable } from '../output/table.ts';
 import type { CommandContext } from './command-context.ts';
 
 /** A node's answer, or why there is none. */
 type NodeStatus = { readonly node: string; readonly status: GetStatusResponse } | { readonly node: string; readonly error: string };
+
+/** How long a service has to say what is newest. */
+const patienceMs = 1000;
 
 /** `myelin status`: exit 1 unless every node is ready. */
 export async function showStatus(command: CommandOf<'status'>, { services, print }: CommandContext): Promise<number> {
@@ -21,24 +24,41 @@ export async function showStatus(command: CommandOf<'status'>, { services, print
       nodes.push({ node, error: error.message });
     }
   }
-  if (command.output === 'json') print(formatJson(nodes));
-  else print(nodes.map(describe).join('\n\n'));
+  const statuses = nodes.flatMap((node) => ('status' in node ? [node.status] : []));
+  const newest = newestOf([await storedRevisions(services), ...statuses.flatMap((status) => [appliedBy(status), announcedBy(status)])]);
+  if (command.output === 'json')
+    print(formatJson(nodes.map((node) => ('status' in node ? { ...node, behind: lagOf(appliedBy(node.status), newest) } : node))));
+  else print(nodes.map((node) => describe(node, newest)).join('\n\n'));
   return nodes.every((node) => 'status' in node && node.status.ready) ? exitCodes.ok : exitCodes.failed;
 }
 
-function describe(node: NodeStatus): string {
+/** What the services have stored; nothing of one that doesn't answer. */
+async function storedRevisions({ policy, identity }: CommandContext['services']): Promise<Revisions> {
+  const unlessSilent = <T>(answer: Promise<T>) =>
+    answer.catch((error) => {
+      if (!isMyelinError(error)) throw error;
+      return undefined;
+    });
+  const signal = AbortSignal.timeout(patienceMs);
+  const [policies, identities] = await Promise.all([
+    unlessSilent(policy.list({}, { signal })),
+    // Labels that nothing has: the revision alone is asked for.
+    unlessSilent(identity.list({ labels: ['reserved:none'] }, { signal })),
+  ]);
+  return { policies: policies?.revision, identities: identities?.revision };
+}
+
+function describe(node: NodeStatus, newest: Revisions): string {
   if ('error' in node) return `Node ${node.node}: no answer\n  ${node.error}`;
   const { status } = node;
+  const applied = appliedBy(status);
   const lines: [string, string][] = [
     ['Ready', status.ready ? 'yes' : `no: ${status.missing.join('; ')}`],
     ['Version', status.version],
     ['Addresses', status.addresses.join(', ')],
     ['Pod ranges', status.podCidrs.join(', ')],
     ['Endpoints', `${status.endpointsReady} of ${status.endpoints} ready`],
-    [
-      'Policy in the kernel',
-      `revision ${formatRevision(status.appliedPolicyRevision)}, identities at ${formatRevision(status.appliedIdentityRevision)}`,
-    ],
+    ...kinds.map((kind): [string, string] => [`Applied ${kind}`, formatApplied(kind, applied, newest)]),
     ...status.services.map(({ name, address, connected, error }): [string, string] => [
       name,
       connected ? `connected (${address})` : `not connected (${address}): ${error}`,

@@ -55,7 +55,10 @@ export type AllocateOutcome =
 export type MoveOutcome = { readonly outcome: 'ok'; readonly endpointRevision: Revision } | { readonly outcome: 'unheld' } | SessionRefusal;
 
 /** `unheld`: the number that should stay isn't the one that the addresses are published under. */
-export type ReleaseOutcome = { readonly outcome: 'ok' } | { readonly outcome: 'unheld' } | SessionRefusal;
+export type ReleaseOutcome =
+  | { readonly outcome: 'ok'; readonly endpointRevision: Revision }
+  | { readonly outcome: 'unheld' }
+  | SessionRefusal;
 
 export type WhoIsOutcome =
   | { readonly outcome: 'endpoint'; readonly endpoint: EndpointAddress; readonly identity: Identity | null }
@@ -140,8 +143,9 @@ export class Registry {
   /** Takes back what the endpoint has, or all of its numbers but `keep`; with 0, success where it has nothing. */
   async release({ node, registration, counter }: CallerSession, uid: string, keep: number): Promise<ReleaseOutcome> {
     const reply = await this.#store.run(scripts.release, node, `${registration}`, `${counter}`, uid, keep);
-    const [word] = reply;
-    return word === 'ok' || word === 'unheld' ? { outcome: word } : refusalOf(reply);
+    const [word, revision] = reply;
+    if (word === 'ok') return { outcome: 'ok', endpointRevision: parseRevision(revision!) };
+    return word === 'unheld' ? { outcome: 'unheld' } : refusalOf(reply);
   }
 
   async whoIs(address: Address): Promise<WhoIsOutcome> {

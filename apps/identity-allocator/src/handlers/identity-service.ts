@@ -39,7 +39,7 @@ export function identityService(parts: IdentityServiceParts): Service {
       const uid = readWord('endpoint UID', request.endpointUid);
       const result = await parts.registry.release(readSession(request.node, request.session), uid, request.keep);
       if (result.outcome !== 'ok') throw endpointRefusal(request.node, uid, result);
-      return {};
+      return { endpointRevision: result.endpointRevision };
     },
     get: async ({ number }) => {
       const reserved = reservedName(number);

@@ -53,7 +53,7 @@ beforeEach(async () => {
     },
     release: (request) => {
       answer(`Release ${request.endpointUid}`, request.session!);
-      return {};
+      return { endpointRevision: undefined };
     },
     ...{ get: notAsked, list: notAsked, whoIs: notAsked, watch: notAsked },
   };

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Address, formatAddress, formatPrefix, type Prefix } from '@myelin/address';
 import { IdentityServiceService, type Session } from '@myelin/contracts/identity';
 import type { Revision } from '@myelin/contracts/types';
-import { zeroRevision } from '@myelin/revision';
+import { laterRevision, zeroRevision } from '@myelin/revision';
 import { type Channel, clientOf, isMyelinError, isTransient, type MyelinError, type RpcClient } from '@myelin/rpc';
 import type { Condition, Log, Readiness } from '@myelin/service';
 import type { Counter, Meter } from '@opentelemetry/api';
@@ -68,6 +68,8 @@ export class IdentitySession {
   readonly #stopping = new AbortController();
   readonly #refusals: Counter;
   #registration: Promise<bigint> | null = null;
+  #registrationRevision: Revision | null = null;
+  #announced: Revision | null = null;
   #counter: bigint;
   /** What each endpoint's unanswered call wanted, by UID. */
   readonly #unanswered = new Map<string, string>();
@@ -78,6 +80,16 @@ export class IdentitySession {
     this.#refusals = options.meter.createCounter('identity_refusals', { description: 'Calls that the identity allocator refused' });
     this.#condition = options.readiness.condition('node registration', `waits for ${options.channel.peer}`);
     this.#counter = options.state.read<{ counter: bigint }>(file)?.counter ?? 1n;
+  }
+
+  /** Revision of the node's row in the stream `nodes`; null before it is registered. */
+  get registrationRevision(): Revision | null {
+    return this.#registrationRevision;
+  }
+
+  /** The greatest revision of the stream `endpoints` that the allocator has named to this process: who has applied it knows all of the node's addresses. Null: none yet. */
+  get announcedRevision(): Revision | null {
+    return this.#announced;
   }
 
   /** Registers in the background. */
@@ -102,7 +114,12 @@ export class IdentitySession {
       signal,
       send: (session, over) => this.#client.allocate({ node: this.#options.node.name, session, ...what }, { signal: over }),
     });
-    return { identity: answer.identity, labels, revision: answer.identityRevision ?? zeroRevision };
+    return {
+      identity: answer.identity,
+      labels,
+      revision: answer.identityRevision ?? zeroRevision,
+      published: this.#note(answer.endpointRevision),
+    };
   }
 
   /** Publishes the endpoint's addresses under a number that it has; the revision of the stream `endpoints` that says so. Throws `not_found` where it hasn't. */
@@ -116,12 +133,12 @@ export class IdentitySession {
       send: (session, over) =>
         this.#client.moveAddresses({ node: this.#options.node.name, session, endpointUid: uid, identity }, { signal: over }),
     });
-    return endpointRevision ?? zeroRevision;
+    return this.#note(endpointRevision);
   }
 
   /** Gives numbers and addresses back: all (`keep` 0), or every number but one. Throws what the allocator will never accept. */
   async release(uid: string, keep: number, signal: AbortSignal): Promise<void> {
-    await this.#call({
+    const { endpointRevision } = await this.#call({
       name: 'Release',
       uid,
       what: `release all but ${keep}`,
@@ -129,6 +146,13 @@ export class IdentitySession {
       signal,
       send: (session, over) => this.#client.release({ node: this.#options.node.name, session, endpointUid: uid, keep }, { signal: over }),
     });
+    this.#note(endpointRevision);
+  }
+
+  #note(revision: Revision | undefined): Revision {
+    const noted = revision ?? zeroRevision;
+    this.#announced = laterRevision(this.#announced ?? zeroRevision, noted);
+    return noted;
   }
 
   async #call<T>(call: Call<T>): Promise<T> {
@@ -196,10 +220,11 @@ export class IdentitySession {
     const podCidrs = (await blocks.known()).map((prefix: Prefix) => formatPrefix(prefix));
     for (;;) {
       try {
-        const { registration } = await this.#client.registerNode(
+        const { registration, revision } = await this.#client.registerNode(
           { ...node, addresses: node.addresses.map(formatAddress), podCidrs },
           { signal },
         );
+        this.#registrationRevision = revision ?? null;
         this.#condition.ready();
         log.info({ registration }, 'node registered');
         return registration;

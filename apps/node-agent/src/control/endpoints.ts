@@ -307,10 +307,11 @@ export class Endpoints {
     const { session, policies, store, log } = this.#options;
     const { signal } = this.#workOf(uid).asking;
     try {
-      await this.#published(await session.moveAddresses(uid, identity, signal), signal);
+      const published = await session.moveAddresses(uid, identity, signal);
+      await this.#published(published, signal);
       await session.release(uid, identity, signal);
       if (signal.aborted) return;
-      this.#dispatch(uid, { kind: 'settled', identity });
+      this.#dispatch(uid, { kind: 'settled', identity, published });
       policies.subjectsChanged();
     } catch (error) {
       if (signal.aborted) return;

@@ -3,6 +3,8 @@ import type { GetStatusResponse } from '@myelin/contracts/agent';
 import type { Timestamp } from '@myelin/contracts/timestamp';
 import type { Datapath } from '@myelin/datapath';
 import { type Readiness, version } from '@myelin/service';
+import type { StreamConsumer } from '@myelin/state-stream';
+import type { IdentitySession } from '../adapters/identity-session.ts';
 import type { ProbedFeature } from '../adapters/requirements.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Policies } from './policies.ts';
@@ -23,6 +25,8 @@ export interface StatusSources {
   readonly features: readonly ProbedFeature[];
   readonly endpoints: Endpoints;
   readonly policies: Policies;
+  readonly session: Pick<IdentitySession, 'registrationRevision' | 'announcedRevision'>;
+  readonly streams: Readonly<Record<'endpoints' | 'nodes', Pick<StreamConsumer<unknown>, 'revision'>>>;
   readonly readiness: Readiness;
   readonly peers: readonly PeerDescription[];
   readonly started: Timestamp;
@@ -38,6 +42,8 @@ export function readStatus({
   features,
   endpoints,
   policies,
+  session,
+  streams,
   readiness,
   peers,
   started,
@@ -72,5 +78,9 @@ export function readStatus({
     })),
     lastError: problems[0] ?? endpoints.lastError,
     started,
+    appliedEndpointRevision: streams.endpoints.revision ?? undefined,
+    appliedNodeRevision: streams.nodes.revision ?? undefined,
+    registrationRevision: session.registrationRevision ?? undefined,
+    announcedEndpointRevision: session.announcedRevision ?? undefined,
   };
 }

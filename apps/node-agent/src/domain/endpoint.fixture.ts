@@ -14,7 +14,8 @@ export const spec: EndpointSpec = {
   addresses: [],
 };
 
-/** What the allocator answers: this number for labels of its own. */
+/** What the allocator answers: this number for labels of its own, the addresses published under it. */
 export function assignment(identity: number): Assignment {
-  return { identity, labels: [`k8s:number=${identity}`], revision: { incarnation: 1n, counter: BigInt(identity) } };
+  const revision = { incarnation: 1n, counter: BigInt(identity) };
+  return { identity, labels: [`k8s:number=${identity}`], revision, published: revision };
 }

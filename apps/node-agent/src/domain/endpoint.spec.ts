@@ -7,6 +7,7 @@ const first = createEndpoint(spec, ['10.1.0.1'], 3).record!;
 const after = (...events: EndpointEvent[]): EndpointRecord => events.reduce((record, event) => advance(record, event).record!, first);
 const linked: EndpointEvent = { kind: 'linked' };
 const identified = (identity: number): EndpointEvent => ({ kind: 'identified', assignment: assignment(identity) });
+const settled = (identity: number): EndpointEvent => ({ kind: 'settled', identity, published: { incarnation: 1n, counter: 9n } });
 const applied = (identity: number): EndpointEvent => ({ kind: 'policy-applied', identity });
 const ready = after(linked, identified(300), applied(300));
 
@@ -52,15 +53,21 @@ describe('a relabelled endpoint', () => {
   });
   it('gives the old number back after it has changed over, not before, and then never again', () => {
     const changed = advance(advance(relabelled.record!, identified(301)).record!, applied(301)).record!;
-    const settled = advance(changed, { kind: 'settled', identity: 301 });
-    expect(settled).toMatchObject({ record: { settled: true, state: 'ready' }, effects: [] });
-    expect(resume(settled.record!, true).effects).toEqual(['enforce']);
+    const done = advance(changed, settled(301));
+    expect(done).toMatchObject({ record: { settled: true, state: 'ready' }, effects: [] });
+    expect(resume(done.record!, true).effects).toEqual(['enforce']);
+  });
+  it('has no published number until its addresses have followed', () => {
+    const changed = advance(advance(relabelled.record!, identified(301)).record!, applied(301)).record!;
+    expect(ready.inForce!.published).toEqual(assignment(300).published);
+    expect(changed.inForce).toMatchObject({ identity: 301, published: null });
+    expect(advance(changed, settled(301)).record!.inForce!.published).toEqual({ incarnation: 1n, counter: 9n });
   });
   it('is not settled by what was said of another number', () => {
     const changed = advance(advance(relabelled.record!, identified(301)).record!, applied(301)).record!;
-    expect(advance(changed, { kind: 'settled', identity: 300 }).record!.settled).toBe(false);
+    expect(advance(changed, settled(300)).record!.settled).toBe(false);
     const again = advance(changed, { kind: 'updated', spec }).record!;
-    expect(advance(again, { kind: 'settled', identity: 301 }).record!.settled).toBe(false);
+    expect(advance(again, settled(301)).record!.settled).toBe(false);
   });
   it('is ready at once when its labels give the same number; what was asked for between is given back', () => {
     expect(advance(relabelled.record!, identified(300))).toMatchObject({ record: { state: 'ready' }, effects: ['settle'] });

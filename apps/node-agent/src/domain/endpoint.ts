@@ -15,11 +15,15 @@ export interface EndpointSpec {
   readonly addresses: readonly string[];
 }
 
-/** A number that the allocator gave, and what for. `revision`: the row's in the stream `identities`. */
+/**
+ * A number that the allocator gave, and what for. `revision`: the row's in the stream `identities`. `published`: from which revision of the stream `endpoints` on
+ * the addresses are published under it; null: they aren't, or are under another one.
+ */
 export interface Assignment {
   readonly identity: number;
   readonly labels: readonly string[];
   readonly revision: Revision;
+  readonly published: Revision | null;
 }
 
 export type EndpointState = 'creating' | 'waiting-for-policy' | 'ready' | 'deleting' | 'failed';
@@ -49,7 +53,7 @@ export type EndpointEvent =
   | { readonly kind: 'link-lost'; readonly message: string }
   | { readonly kind: 'identified'; readonly assignment: Assignment }
   | { readonly kind: 'policy-applied'; readonly identity: number }
-  | { readonly kind: 'settled'; readonly identity: number }
+  | { readonly kind: 'settled'; readonly identity: number; readonly published: Revision }
   | { readonly kind: 'policy-refused'; readonly message: string }
   | { readonly kind: 'delete' }
   | { readonly kind: 'detached' }
@@ -109,7 +113,8 @@ export function advance(record: EndpointRecord, event: EndpointEvent): Step {
     case 'link-lost':
       return { record: { ...record, linked: false, inForce: null, state: 'failed', message: event.message }, effects: [] };
     case 'identified':
-      return settle({ ...record, assigned: event.assignment });
+      // Beside another number the addresses stay where they are.
+      return settle({ ...record, assigned: record.settled ? event.assignment : { ...event.assignment, published: null } });
     case 'policy-applied': {
       const { assigned, linked } = record;
       if (!linked || assigned === null || assigned.identity !== event.identity || isInForce(record)) return unchanged;
@@ -117,7 +122,7 @@ export function advance(record: EndpointRecord, event: EndpointEvent): Step {
     }
     case 'settled':
       return isInForce(record) && record.inForce?.identity === event.identity
-        ? { record: { ...record, settled: true }, effects: [] }
+        ? { record: { ...record, inForce: { ...record.inForce, published: event.published }, settled: true }, effects: [] }
         : unchanged;
     case 'policy-refused':
       return record.message === event.message ? unchanged : { record: { ...record, message: event.message }, effects: [] };

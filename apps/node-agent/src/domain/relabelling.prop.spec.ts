@@ -115,7 +115,7 @@ class World {
         expect(this.held[0]).toBe(identity);
         this.held = [identity];
       },
-      () => this.#dispatch({ kind: 'settled', identity }),
+      () => this.#dispatch({ kind: 'settled', identity, published: { incarnation: 1n, counter: 1n } }),
     ];
   }
 

@@ -55,6 +55,7 @@ function endpointMessage({ policies }: Node, record: EndpointRecord): Endpoint {
     policyDigest: inForce === null ? '' : (policies.digest(inForce.identity) ?? ''),
     ingressIsolated: isolation?.ingress ?? false,
     egressIsolated: isolation?.egress ?? false,
+    endpointRevision: inForce?.published ?? undefined,
   };
 }
 

@@ -7,6 +7,7 @@ import { type Changes, planChanges } from '../plan/changes.ts';
 import { type LabNode, type LabObjects, type LabPod, type LabPolicy, podKey } from '../plan/objects.ts';
 import { placePods } from '../plan/placement.ts';
 import type { NodeState, PodState } from '../plan/state.ts';
+import { knownEverywhere, lastOfPods, registrations } from './announced.ts';
 import { concurrently } from './concurrently.ts';
 import { endpointsReady, revisionEnforced } from './enforced.ts';
 import { type Lab, saveState } from './lab.ts';
@@ -62,7 +63,7 @@ function planPods({ state }: Lab, pods: readonly LabPod[]): PodState[] {
   return planned;
 }
 
-/** Makes a running lab hold these objects too, and returns when all of it is enforced: policies before pods, so that no pod is ever open in between. */
+/** Makes a running lab hold these objects too, and returns when all of it is enforced, and known to all nodes: policies before pods, so that no pod is ever open in between. */
 export async function applyObjects(context: ChangeContext, objects: LabObjects): Promise<ChangeResult> {
   const { lab, clients, deadline, say } = context;
   const changes = planChanges(lab.state, objects);
@@ -83,7 +84,8 @@ export async function applyObjects(context: ChangeContext, objects: LabObjects):
   });
   saveState(lab);
   if (answer?.revision !== undefined) await revisionEnforced(lab, answer.revision, describePolicies(changes.policies), clients, deadline);
-  await endpointsReady(touched, clients, deadline);
+  const rows = await endpointsReady(lab, touched, clients, deadline);
+  await knownEverywhere(lab, [...(await registrations(lab, clients)), ...rows], clients, deadline);
   return { changes, failed: touched.filter(({ failure }) => failure !== null) };
 }
 
@@ -137,7 +139,7 @@ export async function deleteObjects(context: ChangeContext, objects: LabObjects)
   for (const node of leaving) await deleteNode(context, node, bereft.has(node.name));
   await deletePolicies(context, objects.policies, gone);
   if (pods.length > 0) say(`deleted ${pods.map(({ manifest }) => `Pod ${podKey(manifest)}`).join(', ')}`);
-  // What a deleted pod leaves behind in the kernel is gone when its endpoint is.
+  // What a deleted pod leaves behind in the kernel is gone when its endpoint is; and so far as other nodes know, when they have applied that.
   await deadline.until(async () => {
     for (const { node, uid, manifest } of pods) {
       if (leaving.some(({ name }) => name === node)) continue;
@@ -146,6 +148,14 @@ export async function deleteObjects(context: ChangeContext, objects: LabObjects)
     }
     return null;
   });
+  const bereaved = Map.groupBy(pods, ({ node }) => node);
+  const rows = await Promise.all(
+    state.nodes.flatMap(({ name }) => {
+      const keys = bereaved.get(name)?.map(({ manifest }) => podKey(manifest));
+      return keys === undefined ? [] : [lastOfPods(clients, name, `removal of Pod ${keys.join(', ')}`)];
+    }),
+  );
+  await knownEverywhere(lab, rows.flat(), clients, deadline);
 }
 
 /** Nodes to be deleted that are there. Throws LabFailure where none would stay. */

@@ -1,6 +1,7 @@
 import { formatRevision, includesRevision, type Revision } from '@myelin/revision';
 import { podKey } from '../plan/objects.ts';
 import type { PodState } from '../plan/state.ts';
+import { type Announcement, isPublishing } from './announced.ts';
 import type { LabClients } from './clients.ts';
 import type { Deadline } from './deadline.ts';
 import type { Lab } from './lab.ts';
@@ -24,22 +25,35 @@ export async function revisionEnforced(lab: Lab, revision: Revision, what: strin
   );
 }
 
-/** Waits until the endpoints of these pods are ready at their agents. */
-export async function endpointsReady(pods: readonly PodState[], clients: LabClients, deadline: Deadline): Promise<void> {
+/** Waits until the endpoints of these pods are ready at their agents, their addresses published under what they are; the rows that say so. */
+export async function endpointsReady(
+  lab: Lab,
+  pods: readonly PodState[],
+  clients: LabClients,
+  deadline: Deadline,
+): Promise<readonly Announcement[]> {
   const wanted = pods.filter(({ failure, manifest }) => failure === null && !manifest.hostNetwork);
+  const rows: Announcement[] = [];
   const byNode = Map.groupBy(wanted, ({ node }) => node);
   await Promise.all(
     [...byNode].map(([node, onNode]) =>
       deadline.until(async () => {
         const { endpoints } = await clients.agent(node).listEndpoints({});
         const states = new Map(endpoints.map((endpoint) => [endpoint.spec?.uid, endpoint]));
+        const found: Announcement[] = [];
         for (const { uid, manifest } of onNode) {
           const endpoint = states.get(uid);
           if (endpoint?.state !== 'ready')
             return `node ${node}: Pod ${podKey(manifest)}: ${endpoint?.state ?? 'no endpoint'} ${endpoint?.message ?? ''}`.trim();
+          const { endpointRevision: revision } = endpoint;
+          if (revision !== undefined) found.push({ stream: 'endpoints', what: `Pod ${podKey(manifest)}`, revision });
+          else if (isPublishing(lab))
+            return `node ${node}: Pod ${podKey(manifest)}: its addresses are not published under its identity yet`;
         }
+        rows.push(...found);
         return null;
       }),
     ),
   );
+  return rows;
 }

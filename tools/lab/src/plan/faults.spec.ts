@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { faultEnds, faultRules, linkOf, withoutEnd, withPartition } from './faults.ts';
+import { faultEnds, faultRules, isCutOff, linkOf, withoutEnd, withPartition } from './faults.ts';
 import { noFaults } from './state.ts';
 
 const state = { nodes: [{ name: 'a', index: 11 } as never, { name: 'b', index: 12 } as never] };
@@ -28,6 +28,16 @@ describe('faults of the network', () => {
       'iifname "c11" oifname "control-plane" drop',
       'iifname "control-plane" oifname "c11" drop',
     ]);
+  });
+
+  it('cut a node off from the control plane by a partition from it, or where all of its packets get lost', () => {
+    const cut = withPartition(noFaults, 'node:a', 'control');
+    expect([isCutOff(cut, 'node:a'), isCutOff(cut, 'node:b'), isCutOff(withPartition(noFaults, 'node:a', 'node:b'), 'node:a')]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect([999, 1000].map((thousandths) => isCutOff({ ...noFaults, loss: { control: thousandths } }, 'node:b'))).toEqual([false, true]);
   });
 
   it('keep a node from the outside, which is routed to', () => {

@@ -31,6 +31,10 @@ export const withoutEnd = ({ partitions, loss, delay }: NetworkFaults, end: stri
   delay: Object.fromEntries(Object.entries(delay).filter(([other]) => other !== end)),
 });
 
+/** Whether nothing passes between a node's end and the control plane. */
+export const isCutOff = ({ partitions, loss }: NetworkFaults, end: string): boolean =>
+  (loss.control ?? 0) >= 1000 || partitions.some((pair) => pair.includes(end) && pair.includes('control'));
+
 /** Where in the fabric's bridges a rule looks at packets, and which ones it drops. */
 interface DropRule {
   readonly hook: 'prerouting' | 'forward' | 'postrouting';

@@ -51,7 +51,20 @@ export interface GetStatusResponse {
   maps: MapPressure[];
   services: PeerService[];
   lastError: string;
-  started: Timestamp | undefined;
+  started:
+    | Timestamp
+    | undefined;
+  /** How far this node has carried out the streams `endpoints` and `nodes`: what it knows of other nodes' pods, and of other nodes. */
+  appliedEndpointRevision: Revision | undefined;
+  appliedNodeRevision:
+    | Revision
+    | undefined;
+  /**
+   * Revision of this node's own row in the stream `nodes`, and the greatest one of the stream `endpoints` that says something of its pods: other nodes that have
+   * applied these know all of it.
+   */
+  registrationRevision: Revision | undefined;
+  announcedEndpointRevision: Revision | undefined;
 }
 
 export interface KernelFeature {
@@ -125,6 +138,8 @@ export interface Endpoint {
   policyDigest: string;
   ingressIsolated: boolean;
   egressIsolated: boolean;
+  /** Revision of the stream `endpoints` from which on its addresses are published under `identity`; absent until they are. */
+  endpointRevision: Revision | undefined;
 }
 
 export interface CreateEndpointRequest {
@@ -335,6 +350,10 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     services: [],
     lastError: "",
     started: undefined,
+    appliedEndpointRevision: undefined,
+    appliedNodeRevision: undefined,
+    registrationRevision: undefined,
+    announcedEndpointRevision: undefined,
   };
 }
 
@@ -384,6 +403,18 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     if (message.started !== undefined) {
       Timestamp.encode(message.started, writer.uint32(122).fork()).join();
+    }
+    if (message.appliedEndpointRevision !== undefined) {
+      Revision.encode(message.appliedEndpointRevision, writer.uint32(130).fork()).join();
+    }
+    if (message.appliedNodeRevision !== undefined) {
+      Revision.encode(message.appliedNodeRevision, writer.uint32(138).fork()).join();
+    }
+    if (message.registrationRevision !== undefined) {
+      Revision.encode(message.registrationRevision, writer.uint32(146).fork()).join();
+    }
+    if (message.announcedEndpointRevision !== undefined) {
+      Revision.encode(message.announcedEndpointRevision, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -521,6 +552,38 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.started = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.appliedEndpointRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.appliedNodeRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.registrationRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.announcedEndpointRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -561,6 +624,20 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.started = (object.started !== undefined && object.started !== null)
       ? Timestamp.fromPartial(object.started)
       : undefined;
+    message.appliedEndpointRevision =
+      (object.appliedEndpointRevision !== undefined && object.appliedEndpointRevision !== null)
+        ? Revision.fromPartial(object.appliedEndpointRevision)
+        : undefined;
+    message.appliedNodeRevision = (object.appliedNodeRevision !== undefined && object.appliedNodeRevision !== null)
+      ? Revision.fromPartial(object.appliedNodeRevision)
+      : undefined;
+    message.registrationRevision = (object.registrationRevision !== undefined && object.registrationRevision !== null)
+      ? Revision.fromPartial(object.registrationRevision)
+      : undefined;
+    message.announcedEndpointRevision =
+      (object.announcedEndpointRevision !== undefined && object.announcedEndpointRevision !== null)
+        ? Revision.fromPartial(object.announcedEndpointRevision)
+        : undefined;
     return message;
   },
 };
@@ -1247,6 +1324,7 @@ function createBaseEndpoint(): Endpoint {
     policyDigest: "",
     ingressIsolated: false,
     egressIsolated: false,
+    endpointRevision: undefined,
   };
 }
 
@@ -1287,6 +1365,9 @@ export const Endpoint: MessageFns<Endpoint> = {
     }
     if (message.egressIsolated !== false) {
       writer.uint32(96).bool(message.egressIsolated);
+    }
+    if (message.endpointRevision !== undefined) {
+      Revision.encode(message.endpointRevision, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -1400,6 +1481,14 @@ export const Endpoint: MessageFns<Endpoint> = {
             message.egressIsolated = reader.bool();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.endpointRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1431,6 +1520,9 @@ export const Endpoint: MessageFns<Endpoint> = {
     message.policyDigest = object.policyDigest ?? "";
     message.ingressIsolated = object.ingressIsolated ?? false;
     message.egressIsolated = object.egressIsolated ?? false;
+    message.endpointRevision = (object.endpointRevision !== undefined && object.endpointRevision !== null)
+      ? Revision.fromPartial(object.endpointRevision)
+      : undefined;
     return message;
   },
 };

@@ -92,6 +92,8 @@ export interface ReleaseRequest {
 }
 
 export interface ReleaseResponse {
+  /** Revision of the stream `endpoints` that includes what was removed. */
+  endpointRevision: Revision | undefined;
 }
 
 /** Row of the stream `identities`; key: the number in decimal. */
@@ -859,11 +861,14 @@ export const ReleaseRequest: MessageFns<ReleaseRequest> = {
 };
 
 function createBaseReleaseResponse(): ReleaseResponse {
-  return {};
+  return { endpointRevision: undefined };
 }
 
 export const ReleaseResponse: MessageFns<ReleaseResponse> = {
-  encode(_: ReleaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ReleaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endpointRevision !== undefined) {
+      Revision.encode(message.endpointRevision, writer.uint32(10).fork()).join();
+    }
     return writer;
   },
 
@@ -880,6 +885,14 @@ export const ReleaseResponse: MessageFns<ReleaseResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.endpointRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -895,8 +908,11 @@ export const ReleaseResponse: MessageFns<ReleaseResponse> = {
   create<I extends Exact<DeepPartial<ReleaseResponse>, I>>(base?: I): ReleaseResponse {
     return ReleaseResponse.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<ReleaseResponse>, I>>(_: I): ReleaseResponse {
+  fromPartial<I extends Exact<DeepPartial<ReleaseResponse>, I>>(object: I): ReleaseResponse {
     const message = createBaseReleaseResponse();
+    message.endpointRevision = (object.endpointRevision !== undefined && object.endpointRevision !== null)
+      ? Revision.fromPartial(object.endpointRevision)
+      : undefined;
     return message;
   },
 };
