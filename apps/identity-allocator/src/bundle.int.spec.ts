@@ -11,9 +11,11 @@ it('the bundle starts without its peers, says what is missing, serves on both ki
   const socket = join(nats.folder, 'allocator.sock');
   const service = startBundle('identity-allocator', [
     ...['--listen', `127.0.0.1:${port}`, '--listen-unix', socket, '--metrics-listen', `127.0.0.1:${metricsPort}`],
-    ...['--redis', redis.url, '--nats', nats.url],
+    ...['--redis', redis.url, '--nats', nats.url, '--insecure'],
   ]);
-  const channels = [`127.0.0.1:${port}`, `unix:${socket}`].map((target) => new Channel('identity-allocator', parseTarget(target)!));
+  const channels = [`127.0.0.1:${port}`, `unix:${socket}`].map(
+    (target) => new Channel('identity-allocator', parseTarget(target)!, 'insecure'),
+  );
   try {
     const ready = () => fetch(`http://127.0.0.1:${metricsPort}/readyz`);
     const { missing } = (await (await eventually(ready)).json()) as { missing: { name: string }[] };

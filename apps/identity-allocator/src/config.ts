@@ -1,15 +1,22 @@
-import { type ConfigOf, configuration, controlPlaneFields, field } from '@myelin/service';
+import { tlsFields, tlsProblems } from '@myelin/credentials';
+import { type ConfigOf, configuration, controlPlaneFields, controlPlaneProblems, field } from '@myelin/service';
 
 /** Flags and environment of identity-allocator. */
-export const allocatorConfiguration = configuration('identity-allocator', 'label set → identity number; address → identity, node', {
-  ...controlPlaneFields,
-  announceWithinMs: field.integer({
-    help: 'how long a new number may take to be announced before its allocation is answered with UNAVAILABLE',
-    minimum: 1,
-    maximum: 60_000,
-    default: 2000,
-  }),
-});
+export const allocatorConfiguration = configuration(
+  'identity-allocator',
+  'label set → identity number; address → identity, node',
+  {
+    ...controlPlaneFields,
+    ...tlsFields,
+    announceWithinMs: field.integer({
+      help: 'how long a new number may take to be announced before its allocation is answered with UNAVAILABLE',
+      minimum: 1,
+      maximum: 60_000,
+      default: 2000,
+    }),
+  },
+  (config) => [...tlsProblems(config), ...controlPlaneProblems(config)],
+);
 
 /** The allocator's configuration, frozen. */
 export type AllocatorConfig = ConfigOf<typeof allocatorConfiguration>;

@@ -1,4 +1,5 @@
 import { IdentityServiceService } from '@myelin/contracts/identity';
+import { componentsOf, openSecurity } from '@myelin/credentials';
 import { RedisLink, Relay, RowTable, Store } from '@myelin/outbox';
 import { implement, RpcServer } from '@myelin/rpc';
 import type { Component, ServiceContext } from '@myelin/service';
@@ -11,8 +12,9 @@ import { identityService } from './handlers/identity-service.ts';
 /** The parts of identity-allocator, in the order in which they start. */
 export function wire(config: AllocatorConfig, { log, metrics, readiness }: ServiceContext): readonly Component[] {
   const { meter } = metrics;
-  const redis = new RedisLink({ url: config.redis, log, readiness });
-  const nats = new NatsLink({ url: config.nats, name: 'identity-allocator', log, readiness });
+  const security = openSecurity(config, { kind: 'service', name: 'identity-allocator' }, { log, readiness });
+  const redis = new RedisLink({ url: config.redis, passwordFile: config.redisPasswordFile, log, readiness });
+  const nats = new NatsLink({ url: config.nats, name: 'identity-allocator', security, log, readiness });
   const store = new Store({ redis, nats, acceptEmpty: config.acceptEmpty, log, readiness });
   const relayOf = <Row>(kind: StreamKind<Row>) => new Relay({ kind, redis, store, nats, log, meter, readiness });
   const relays = [relayOf(streamKinds.identities), relayOf(streamKinds.endpoints), relayOf(streamKinds.nodes)];
@@ -26,6 +28,6 @@ export function wire(config: AllocatorConfig, { log, metrics, readiness }: Servi
   const identities = new RowTable(streamKinds.identities, store);
   const handlers = identityService({ registry: new Registry(store), identities, stream, feed, announceWithinMs, log });
   const services = [implement(IdentityServiceService, handlers)];
-  const server = new RpcServer({ service: 'identity-allocator', listen, listenUnix, services, readiness, log, meter });
-  return [redis, nats, store, ...relays, stream, server];
+  const server = new RpcServer({ service: 'identity-allocator', listen, listenUnix, security, services, readiness, log, meter });
+  return [...componentsOf(security), redis, nats, store, ...relays, stream, server];
 }

@@ -7,9 +7,19 @@ import { expect, it } from 'vitest';
 it('the bundle starts without its peers, says what is missing, serves once they are there, and stops in order', async () => {
   const [redis, nats, port, metricsPort] = await Promise.all([startRedis(), startNats(), freePort(), freePort()]);
   await Promise.all([redis.kill(), nats.kill()]);
-  const flags = ['--listen', `127.0.0.1:${port}`, '--metrics-listen', `127.0.0.1:${metricsPort}`, '--redis', redis.url, '--nats', nats.url];
+  const flags = [
+    '--listen',
+    `127.0.0.1:${port}`,
+    '--metrics-listen',
+    `127.0.0.1:${metricsPort}`,
+    '--redis',
+    redis.url,
+    '--nats',
+    nats.url,
+    '--insecure',
+  ];
   const service = startBundle('ipam', flags);
-  const channel = new Channel('ipam', parseTarget(`127.0.0.1:${port}`)!);
+  const channel = new Channel('ipam', parseTarget(`127.0.0.1:${port}`)!, 'insecure');
   try {
     const ready = () => fetch(`http://127.0.0.1:${metricsPort}/readyz`);
     const response = await eventually(ready);

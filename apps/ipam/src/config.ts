@@ -1,5 +1,6 @@
 import { prefix } from '@myelin/address';
-import { type ConfigOf, configuration, controlPlaneFields, field } from '@myelin/service';
+import { tlsFields, tlsProblems } from '@myelin/credentials';
+import { type ConfigOf, configuration, controlPlaneFields, controlPlaneProblems, field } from '@myelin/service';
 import { formatPool, type Pool, parsePool } from './domain/pool.ts';
 
 const pools: readonly Pool[] = [
@@ -8,16 +9,22 @@ const pools: readonly Pool[] = [
 ];
 
 /** Flags and environment of ipam. */
-export const ipamConfiguration = configuration('ipam', 'cluster pools → blocks of nodes', {
-  ...controlPlaneFields,
-  pools: field.list<Pool>({
-    help: 'ranges of pod addresses, each with the length of the block that a node gets',
-    placeholder: '<prefix>:<length>',
-    default: pools,
-    item: parsePool,
-    show: formatPool,
-  }),
-});
+export const ipamConfiguration = configuration(
+  'ipam',
+  'cluster pools → blocks of nodes',
+  {
+    ...controlPlaneFields,
+    ...tlsFields,
+    pools: field.list<Pool>({
+      help: 'ranges of pod addresses, each with the length of the block that a node gets',
+      placeholder: '<prefix>:<length>',
+      default: pools,
+      item: parsePool,
+      show: formatPool,
+    }),
+  },
+  (config) => [...tlsProblems(config), ...controlPlaneProblems(config)],
+);
 
 /** ipam's configuration, frozen. */
 export type IpamConfig = ConfigOf<typeof ipamConfiguration>;

@@ -24,14 +24,25 @@ afterEach(async () => {
 /** A replica of ipam and a client that talks to it alone. */
 async function startIpam(...flags: string[]): Promise<RpcClient<typeof IpamService>> {
   const port = await freePort();
-  const args = ['--listen', `127.0.0.1:${port}`, '--metrics-listen', '127.0.0.1:0', '--redis', redis.url, '--nats', nats.url, ...flags];
+  const args = [
+    '--listen',
+    `127.0.0.1:${port}`,
+    '--metrics-listen',
+    '127.0.0.1:0',
+    '--redis',
+    redis.url,
+    '--nats',
+    nats.url,
+    '--insecure',
+    ...flags,
+  ];
   const reading = readConfiguration(ipamConfiguration, args, {});
   if (reading.kind !== 'config') throw new Error(JSON.stringify(reading));
   const readiness = new Readiness();
   const components = wire(reading.config, { log: silentLog, metrics: new Metrics('test'), readiness });
   const lifecycle = new Lifecycle(components, { log: silentLog, stopDeadlineMs: 5000 });
   await lifecycle.start();
-  const channel = new Channel('ipam', parseTarget(`127.0.0.1:${port}`)!);
+  const channel = new Channel('ipam', parseTarget(`127.0.0.1:${port}`)!, 'insecure');
   cleanUp.push(
     () => lifecycle.stop(),
     () => channel.close(),

@@ -1,4 +1,5 @@
 import { IpamServiceService } from '@myelin/contracts/ipam';
+import { componentsOf, openSecurity } from '@myelin/credentials';
 import { RedisLink, Store } from '@myelin/outbox';
 import { implement, RpcServer } from '@myelin/rpc';
 import type { Component, ServiceContext } from '@myelin/service';
@@ -10,12 +11,22 @@ import { IpamHandlers } from './handlers/ipam-service.ts';
 /** The parts of ipam, in the order in which they start. */
 export function wire(config: IpamConfig, { log, metrics, readiness }: ServiceContext): readonly Component[] {
   const { meter } = metrics;
-  const redis = new RedisLink({ url: config.redis, log, readiness });
+  const security = openSecurity(config, { kind: 'service', name: 'ipam' }, { log, readiness });
+  const redis = new RedisLink({ url: config.redis, passwordFile: config.redisPasswordFile, log, readiness });
   // Only for the greatest incarnation: ipam publishes nothing.
-  const nats = new NatsLink({ url: config.nats, name: 'ipam', log, readiness });
+  const nats = new NatsLink({ url: config.nats, name: 'ipam', security, log, readiness });
   const store = new Store({ redis, nats, acceptEmpty: config.acceptEmpty, log, readiness });
   const handlers = new IpamHandlers(new BlockTable(store, config.pools), config.pools, log);
   const services = [implement(IpamServiceService, handlers)];
-  const server = new RpcServer({ service: 'ipam', listen: config.listen, listenUnix: config.listenUnix, services, readiness, log, meter });
-  return [redis, nats, store, server];
+  const server = new RpcServer({
+    service: 'ipam',
+    listen: config.listen,
+    listenUnix: config.listenUnix,
+    security,
+    services,
+    readiness,
+    log,
+    meter,
+  });
+  return [...componentsOf(security), redis, nats, store, server];
 }

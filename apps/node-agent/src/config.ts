@@ -1,4 +1,5 @@
 import { type Address, formatAddress, formatPrefix, type Prefix, parseAddress, parsePrefix } from '@myelin/address';
+import { tlsFields, tlsProblems } from '@myelin/credentials';
 import { resizableTables } from '@myelin/datapath';
 import { parseTarget } from '@myelin/rpc';
 import { type ConfigOf, configuration, field, type Reading, serviceFields } from '@myelin/service';
@@ -31,61 +32,67 @@ const peer = (service: string) =>
   });
 
 /** What the node agent can be told. */
-export const nodeAgentConfiguration = configuration('node-agent', "Runs one node's kernel datapath: endpoints, policy, flows.", {
-  node: field.text({ help: 'name of the node' }),
-  nodeUid: field.text({ help: 'UID of the node' }),
-  address: field.list<Address>({ help: "the node's own addresses", placeholder: '<address>', item: addressItem, show: formatAddress }),
-  podCidr: field.list<Prefix>({
-    help: 'pod ranges that this node shall have; none: what ipam gives',
-    placeholder: '<prefix>',
-    default: [],
-    item: prefixItem,
-    show: formatPrefix,
-  }),
-  socket: field.path({ help: 'gRPC for whoever makes endpoints, the CLI and the lab: a unix socket' }),
-  identity: peer('identity-allocator'),
-  policy: peer('policy-compiler'),
-  ipam: peer('ipam'),
-  nats: field.url({ help: 'state streams', protocols: ['nats:', 'tls:'] }),
-  bpffs: field.path({ help: "folder on a BPF file system, this node's alone" }),
-  stateDir: field.path({ help: 'folder for what a restart needs' }),
-  cluster: field.text({ help: "the cluster's name in identity labels", default: 'default' }),
-  routing: field.choice({
-    help: 'how packets travel between nodes, the same on all: in tunnels, or as they are',
-    choices: ['overlay', 'native'],
-    default: 'overlay',
-  }),
-  underlay: field.choice({ help: 'addresses that tunnels use, the same on all nodes', choices: ['ipv4', 'ipv6'], default: 'ipv4' }),
-  tunnelPort: field.integer({ help: 'UDP port of tunnels, the same on all nodes', minimum: 1, maximum: 65535, default: 8472 }),
-  mtu: field.integer({
-    help: "MTU of the pods' interfaces; 0: that of the nodes' network, less what a tunnel takes",
-    minimum: 1280,
-    orZero: true,
-    maximum: 65535,
-    default: 0,
-  }),
-  masqueradeExclude: field.list<Prefix>({
-    help: "destinations outside the cluster that see the pods' own addresses",
-    placeholder: '<prefix>',
-    default: [],
-    item: prefixItem,
-    show: formatPrefix,
-  }),
-  tableSizes: field.list<readonly [table: string, entries: number]>({
-    help: "sizes of kernel tables, where they shall differ from the programs' own; tables that are there already keep theirs",
-    placeholder: '<table=entries>',
-    default: [],
-    item: tableSizeItem,
-    show: (size) => size.join('='),
-  }),
-  createTimeoutMs: field.integer({
-    help: 'how long a caller waits for an endpoint to be enforced',
-    minimum: 100,
-    maximum: 600_000,
-    default: 12_000,
-  }),
-  ...serviceFields,
-});
+export const nodeAgentConfiguration = configuration(
+  'node-agent',
+  "Runs one node's kernel datapath: endpoints, policy, flows.",
+  {
+    node: field.text({ help: 'name of the node' }),
+    nodeUid: field.text({ help: 'UID of the node' }),
+    address: field.list<Address>({ help: "the node's own addresses", placeholder: '<address>', item: addressItem, show: formatAddress }),
+    podCidr: field.list<Prefix>({
+      help: 'pod ranges that this node shall have; none: what ipam gives',
+      placeholder: '<prefix>',
+      default: [],
+      item: prefixItem,
+      show: formatPrefix,
+    }),
+    socket: field.path({ help: 'gRPC for whoever makes endpoints, the CLI and the lab: a unix socket' }),
+    identity: peer('identity-allocator'),
+    policy: peer('policy-compiler'),
+    ipam: peer('ipam'),
+    nats: field.url({ help: 'state streams', protocols: ['nats:', 'tls:'] }),
+    bpffs: field.path({ help: "folder on a BPF file system, this node's alone" }),
+    stateDir: field.path({ help: 'folder for what a restart needs' }),
+    cluster: field.text({ help: "the cluster's name in identity labels", default: 'default' }),
+    routing: field.choice({
+      help: 'how packets travel between nodes, the same on all: in tunnels, or as they are',
+      choices: ['overlay', 'native'],
+      default: 'overlay',
+    }),
+    underlay: field.choice({ help: 'addresses that tunnels use, the same on all nodes', choices: ['ipv4', 'ipv6'], default: 'ipv4' }),
+    tunnelPort: field.integer({ help: 'UDP port of tunnels, the same on all nodes', minimum: 1, maximum: 65535, default: 8472 }),
+    mtu: field.integer({
+      help: "MTU of the pods' interfaces; 0: that of the nodes' network, less what a tunnel takes",
+      minimum: 1280,
+      orZero: true,
+      maximum: 65535,
+      default: 0,
+    }),
+    masqueradeExclude: field.list<Prefix>({
+      help: "destinations outside the cluster that see the pods' own addresses",
+      placeholder: '<prefix>',
+      default: [],
+      item: prefixItem,
+      show: formatPrefix,
+    }),
+    tableSizes: field.list<readonly [table: string, entries: number]>({
+      help: "sizes of kernel tables, where they shall differ from the programs' own; tables that are there already keep theirs",
+      placeholder: '<table=entries>',
+      default: [],
+      item: tableSizeItem,
+      show: (size) => size.join('='),
+    }),
+    createTimeoutMs: field.integer({
+      help: 'how long a caller waits for an endpoint to be enforced',
+      minimum: 100,
+      maximum: 600_000,
+      default: 12_000,
+    }),
+    ...tlsFields,
+    ...serviceFields,
+  },
+  tlsProblems,
+);
 
 /** The node agent's configuration, frozen. */
 export type NodeAgentConfig = ConfigOf<typeof nodeAgentConfiguration>;

@@ -1,5 +1,6 @@
 import { type Address, type Prefix, parsePrefix } from '@myelin/address';
 import type { EndpointAddress } from '@myelin/contracts/identity';
+import { componentsOf, openSecurity } from '@myelin/credentials';
 import type { Datapath } from '@myelin/datapath';
 import { timestamp } from '@myelin/flow-api';
 import { Channel, parseTarget } from '@myelin/rpc';
@@ -50,12 +51,13 @@ export function wireNode(
   const { meter } = metrics;
   const started = timestamp(BigInt(Date.now()) * 1_000_000n);
   const state = new StateFolder(config.stateDir);
+  const security = openSecurity(config, { kind: 'node', name: config.node }, context);
   const channels = {
-    identity: new Channel('identity-allocator', parseTarget(config.identity)!),
-    policy: new Channel('policy-compiler', parseTarget(config.policy)!),
-    ipam: new Channel('ipam', parseTarget(config.ipam)!),
+    identity: new Channel('identity-allocator', parseTarget(config.identity)!, security),
+    policy: new Channel('policy-compiler', parseTarget(config.policy)!, security),
+    ipam: new Channel('ipam', parseTarget(config.ipam)!, security),
   };
-  const nats = new NatsLink({ url: config.nats, name: `node-agent ${config.node}`, log, readiness });
+  const nats = new NatsLink({ url: config.nats, name: `node-agent ${config.node}`, security, log, readiness });
 
   const blocks = new Blocks({ node: config.node, requested: config.podCidr, channel: channels.ipam, state, log, readiness });
   const description = { name: config.node, uid: config.nodeUid, addresses: config.address };
@@ -197,6 +199,6 @@ export function wireNode(
       peers.start();
       await endpoints.resume();
     },
-    components: [closeChannels, moves, blocks, useBlocks, session, nats, ...streams, subscription, events],
+    components: [...componentsOf(security), closeChannels, moves, blocks, useBlocks, session, nats, ...streams, subscription, events],
   };
 }

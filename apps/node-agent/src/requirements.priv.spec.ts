@@ -39,7 +39,7 @@ const agent = (options: Readonly<Record<string, string>> = {}) => {
     ...{ identity: nowhere, policy: nowhere, ipam: nowhere, nats: `nats://${nowhere}`, bpffs: bpffs(), 'state-dir': join(folder, 'state') },
     ...options,
   };
-  return [process.execPath, bundle, ...Object.entries(own).flatMap(([name, value]) => [`--${name}`, value])];
+  return [process.execPath, bundle, '--insecure', ...Object.entries(own).flatMap(([name, value]) => [`--${name}`, value])];
 };
 
 /** What could have been changed: files, pins, and the settings of a network namespace that nobody else has. */

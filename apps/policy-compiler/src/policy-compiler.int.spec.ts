@@ -41,7 +41,7 @@ async function startIdentities(): Promise<RowTable<Identity>> {
   const log = silentLog;
   const metrics = new Metrics('test');
   const redisLink = new RedisLink({ url: redis.url, log, readiness });
-  const natsLink = new NatsLink({ url: nats.url, name: 'test', log, readiness });
+  const natsLink = new NatsLink({ url: nats.url, name: 'test', security: 'insecure', log, readiness });
   const store = new Store({ redis: redisLink, nats: natsLink, acceptEmpty: null, log, readiness });
   const relay = new Relay({ kind: streamKinds.identities, redis: redisLink, store, nats: natsLink, log, meter: metrics.meter, readiness });
   const lifecycle = new Lifecycle([redisLink, natsLink, store, relay], { log, stopDeadlineMs: 2000 });
@@ -61,7 +61,9 @@ async function startCompiler(): Promise<RpcClient<typeof PolicyServiceService>> 
     listen: { host: '127.0.0.1', port },
     listenUnix: null,
     redis: redis.url,
+    redisPasswordFile: null,
     nats: nats.url,
+    ...{ tlsCa: null, tlsCert: null, tlsKey: null, insecure: true },
     acceptEmpty: null,
     metricsListen: { host: '127.0.0.1', port: 0 },
     metricsPrefix: 'myelin',
@@ -70,7 +72,7 @@ async function startCompiler(): Promise<RpcClient<typeof PolicyServiceService>> 
   };
   const lifecycle = new Lifecycle(wire(config, context), { log: silentLog, stopDeadlineMs: 2000 });
   await lifecycle.start(new AbortController().signal);
-  const channel = new Channel('policy-compiler', `ipv4:127.0.0.1:${port}`);
+  const channel = new Channel('policy-compiler', `ipv4:127.0.0.1:${port}`, 'insecure');
   cleanUp.push(
     () => context.metrics.close(),
     () => lifecycle.stop(),

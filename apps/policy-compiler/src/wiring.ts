@@ -1,5 +1,6 @@
 import type { Identity } from '@myelin/contracts/identity';
 import type { PolicyRow } from '@myelin/contracts/policy';
+import { componentsOf, openSecurity } from '@myelin/credentials';
 import { RedisLink, Relay, RowTable, Store } from '@myelin/outbox';
 import { RpcServer } from '@myelin/rpc';
 import type { Component, ServiceContext } from '@myelin/service';
@@ -13,8 +14,9 @@ import { Subscriptions } from './handlers/subscriptions.ts';
 /** Everything that the service runs, in the order in which it starts. */
 export function wire(config: PolicyCompilerConfig, { log, metrics, readiness }: ServiceContext): readonly Component[] {
   const { meter } = metrics;
-  const redis = new RedisLink({ url: config.redis, log, readiness });
-  const nats = new NatsLink({ url: config.nats, name: 'policy-compiler', log, readiness });
+  const security = openSecurity(config, { kind: 'service', name: 'policy-compiler' }, { log, readiness });
+  const redis = new RedisLink({ url: config.redis, passwordFile: config.redisPasswordFile, log, readiness });
+  const nats = new NatsLink({ url: config.nats, name: 'policy-compiler', security, log, readiness });
   const store = new Store({ redis, nats, acceptEmpty: config.acceptEmpty, log, readiness });
   const relay = new Relay({ kind: streamKinds.policies, redis, store, nats, log, meter, readiness });
 
@@ -44,10 +46,11 @@ export function wire(config: PolicyCompilerConfig, { log, metrics, readiness }: 
     service: 'policy-compiler',
     listen: config.listen,
     listenUnix: config.listenUnix,
+    security,
     services: [service],
     readiness,
     log,
     meter,
   });
-  return [redis, nats, store, relay, identities, policies, server];
+  return [...componentsOf(security), redis, nats, store, relay, identities, policies, server];
 }

@@ -44,7 +44,7 @@ function publisher(options: { acceptEmpty?: bigint; relay?: boolean } = {}) {
   const readiness = new Readiness();
   const common = { log: silentLog, readiness };
   const redisLink = new RedisLink({ url: redis.url, ...common });
-  const link = new NatsLink({ url: nats.url, name: 'publisher', ...common });
+  const link = new NatsLink({ url: nats.url, name: 'publisher', security: 'insecure', ...common });
   const store = new Store({ redis: redisLink, nats: link, acceptEmpty: options.acceptEmpty ?? null, ...common });
   const components: Component[] = [redisLink, link, store];
   if (options.relay !== false) {
@@ -59,7 +59,7 @@ function publisher(options: { acceptEmpty?: bigint; relay?: boolean } = {}) {
 /** A consuming service: its table follows the stream. */
 function consumer() {
   const readiness = new Readiness();
-  const link = new NatsLink({ url: nats.url, name: 'consumer', log: silentLog, readiness });
+  const link = new NatsLink({ url: nats.url, name: 'consumer', security: 'insecure', log: silentLog, readiness });
   const table = new Map<string, string>();
   let removals = 0;
   const stream = new StreamConsumer({

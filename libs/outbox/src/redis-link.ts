@@ -1,10 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { type Component, type Condition, Gate, type Log, MyelinError, type Readiness } from '@myelin/service';
 import { Redis, type RedisOptions } from 'ioredis';
 
 /** How to reach Redis. */
 export interface RedisLinkOptions {
-  /** redis://host:port */
+  /** redis://host:port or redis://user@host:port; never with a password: it is told to people. */
   readonly url: string;
+  /** File with the password; read anew at each connection. */
+  readonly passwordFile?: string | null;
   readonly log: Log;
   /** Gets the condition `redis`. */
   readonly readiness: Readiness;
@@ -30,10 +33,11 @@ export class RedisLink implements Component {
   readonly #blocking = new Set<Redis>();
   readonly #connected = new Gate();
 
+  /** Throws `failed_precondition` where the password can't be read. */
   constructor(linkOptions: RedisLinkOptions) {
     this.#options = linkOptions;
     this.#condition = linkOptions.readiness.condition('redis', `not connected to ${linkOptions.url} yet`);
-    this.#redis = new Redis(linkOptions.url, { ...options, commandTimeout: answerWithinMs });
+    this.#redis = this.#client();
     this.#redis.on('ready', () => void this.#onReady());
     this.#redis.on('close', () => {
       this.#condition.missing(`no connection to ${linkOptions.url}`);
@@ -71,7 +75,7 @@ export class RedisLink implements Component {
 
   /** A further connection, for commands that block (for less than 5 s). Throws `unavailable` when Redis is away. Close it with `disconnect()`. */
   async openBlocking(): Promise<Redis> {
-    const connection = new Redis(this.#options.url, { ...options, commandTimeout: answerWithinMs });
+    const connection = this.#client();
     connection.on('error', () => {});
     connection.on('end', () => this.#blocking.delete(connection));
     this.#blocking.add(connection);
@@ -84,6 +88,22 @@ export class RedisLink implements Component {
         cause,
       });
     }
+  }
+
+  #client(): Redis {
+    const { url, passwordFile = null } = this.#options;
+    const redis = new Redis(url, {
+      ...options,
+      commandTimeout: answerWithinMs,
+      retryStrategy: (attempt) => {
+        // ioredis takes it from there at each connection; a file that can't be read now changes nothing.
+        if (passwordFile !== null) redis.options.password = tryReading(passwordFile) ?? redis.options.password;
+        return options.retryStrategy(attempt);
+      },
+    });
+    // Not among the options above: those of the URL come first, and its password is the empty one.
+    if (passwordFile !== null) redis.options.password = readPassword(passwordFile);
+    return redis;
   }
 
   async #onReady(): Promise<void> {
@@ -105,5 +125,30 @@ export class RedisLink implements Component {
         "can't tell whether Redis writes through: it needs appendonly yes and appendfsync always",
       );
     }
+  }
+}
+
+function readPassword(path: string): string {
+  let password: string;
+  try {
+    password = readFileSync(path, 'utf8').trim();
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new MyelinError(
+      'failed_precondition',
+      `can't read the password of Redis in ${path} (${code}): put it there, or name another file`,
+      { cause },
+    );
+  }
+  if (password === '')
+    throw new MyelinError('failed_precondition', `${path} holds no password of Redis: put it there, or name another file`);
+  return password;
+}
+
+function tryReading(path: string): string | null {
+  try {
+    return readPassword(path);
+  } catch {
+    return null;
   }
 }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { Client, type ClientOptions } from '@grpc/grpc-js';
+import type { Security } from '@myelin/credentials';
 import { formatHostPort, parseHostPort } from '@myelin/service';
 import { channelCredentials } from './credentials.ts';
 
@@ -30,7 +31,9 @@ const channelOptions: ClientOptions = {
 const replicaOptions: ClientOptions = { ...channelOptions, 'grpc.keepalive_time_ms': 1000, 'grpc.keepalive_timeout_ms': 500 };
 
 /** Behind a unix socket is one process: there is no other to move on to, and the kernel tells when it dies. Signs of life would only have a busy one given up. */
-const optionsFor = (target: string) => (target.startsWith('unix:') ? channelOptions : replicaOptions);
+const optionsFor = (name: string, target: string): ClientOptions =>
+  // The name that TLS is told: an address has no place there (RFC 6066).
+  target.startsWith('unix:') ? channelOptions : { ...replicaOptions, 'grpc.ssl_target_name_override': name };
 
 /** A connection to all replicas of one service. Opens on the first call; close it when done. */
 export class Channel {
@@ -38,10 +41,13 @@ export class Channel {
   readonly peer: string;
   readonly client: Client;
 
-  /** `name` of the service that is called; `target` as `parseTarget` gives it. */
-  constructor(name: string, target: string) {
+  /**
+   * `name` of the service that is called, which its certificate must bear; `target` as `parseTarget` gives it. `security`: needed for TCP alone. Throws `invalid_argument`
+   * where it is missing.
+   */
+  constructor(name: string, target: string, security?: Security) {
     this.peer = `${name} at ${target.replace(/^(ipv[46]|dns):/, '')}`;
-    this.client = new Client(target, channelCredentials(), optionsFor(target));
+    this.client = new Client(target, channelCredentials(security, name, target), optionsFor(name, target));
   }
 
   close(): void {

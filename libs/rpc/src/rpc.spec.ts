@@ -44,6 +44,7 @@ async function serve(
   const server = new RpcServer({
     service: 'tested',
     listen: { host: '127.0.0.1', port },
+    security: 'insecure',
     listenUnix: join(folder, 'socket'),
     services: [
       implement(IdentityServiceService, { ...other, list: () => identities, watch: unimplemented, ...handlers }),
@@ -59,7 +60,7 @@ async function serve(
 }
 
 function open(target: string): Channel {
-  const channel = new Channel('tested', parseTarget(target)!);
+  const channel = new Channel('tested', parseTarget(target)!, 'insecure');
   cleanUp.push(() => channel.close());
   return channel;
 }

@@ -43,10 +43,16 @@ export function failureOf(error: unknown, environment: CallEnvironment, signal: 
   return result;
 }
 
-/** Messages of a bidirectional call; ends when the caller has sent all or the call is over. */
-export function requestsOf(call: ServerDuplexStream<Message, Message>, signal: AbortSignal): Mailbox<Message> {
+/** Messages of a bidirectional call that `admit` lets pass; ends when the caller has sent all or the call is over. */
+export function requestsOf(
+  call: ServerDuplexStream<Message, Message>,
+  signal: AbortSignal,
+  admit: (message: Message) => boolean,
+): Mailbox<Message> {
   const mailbox = new Mailbox<Message>({ flow: (go) => (go ? call.resume() : call.pause()) });
-  call.on('data', (message) => mailbox.push(message));
+  call.on('data', (message) => {
+    if (admit(message)) mailbox.push(message);
+  });
   call.on('end', () => mailbox.close());
   call.on('error', () => mailbox.close());
   signal.addEventListener('abort', () => mailbox.close(), { once: true });

@@ -1,15 +1,19 @@
 import { unlink } from 'node:fs/promises';
 import {
   Server,
+  type ServerCredentials,
   type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
+import type { Security } from '@myelin/credentials';
 import { type Component, formatHostPort, type HostPort, type Log, MyelinError, type Readiness } from '@myelin/service';
 import type { Counter, Histogram, Meter } from '@opentelemetry/api';
-import { serverCredentials } from './credentials.ts';
+import { checkAccess } from './access.ts';
+import { callerOf } from './caller.ts';
+import { tcpServerCredentials, unixServerCredentials } from './credentials.ts';
 import type { AnyMethod } from './definition.ts';
 import { healthService } from './health.ts';
 import type { ImplementedService } from './implementation.ts';
@@ -22,6 +26,8 @@ export interface RpcServerOptions {
   /** The process's name, as callers read it in messages. */
   readonly service: string;
   readonly listen?: HostPort | null;
+  /** What `listen` needs: who connects there is known by certificate and may do what access.ts says. Local callers may do all. */
+  readonly security?: Security;
   readonly listenUnix?: string | null;
   readonly services: readonly ImplementedService[];
   readonly readiness: Readiness;
@@ -31,6 +37,9 @@ export interface RpcServerOptions {
 
 /** Messages may be large: a compiled policy, a list of manifests. Bytes. */
 const longestMessage = 32 * 1024 * 1024;
+
+/** Nobody stays by a certificate of long ago: new calls of older connections move on to new ones, streams stay. Milliseconds. */
+const connectionsLiveMs = 60 * 60_000;
 
 /** gRPC server on TCP, a unix socket, or both, with the health service beside those asked for. Start it last: it serves at once. */
 export class RpcServer implements Component {
@@ -58,6 +67,7 @@ export class RpcServer implements Component {
       // Finds callers that vanished without a word, or their streams stay for ever.
       'grpc.keepalive_time_ms': 10_000,
       'grpc.keepalive_timeout_ms': 5_000,
+      'grpc.max_connection_age_ms': connectionsLiveMs,
     });
     for (const service of [...options.services, healthService(options.readiness)]) this.#add(service);
   }
@@ -71,13 +81,14 @@ export class RpcServer implements Component {
     const { listen, listenUnix } = this.#options;
     if (listenUnix != null) {
       await freeUnixSocket(listenUnix);
-      await this.#bind(`unix:${listenUnix}`);
+      await this.#bind(`unix:${listenUnix}`, unixServerCredentials());
       await restrictUnixSocket(listenUnix);
     }
     if (listen == null) return;
     const address = { ...listen, host: listen.host === '' ? '::' : listen.host };
     await checkTcpPort(address);
-    this.#port = await this.#bind(formatHostPort(address));
+    const text = formatHostPort(address);
+    this.#port = await this.#bind(text, tcpServerCredentials(this.#options.security, text));
   }
 
   /** Ends streams with UNAVAILABLE, lets unary calls finish until `signal` aborts, then cuts them. */
@@ -90,9 +101,9 @@ export class RpcServer implements Component {
     if (this.#options.listenUnix != null) await unlink(this.#options.listenUnix).catch(() => {});
   }
 
-  #bind(address: string): Promise<number> {
+  #bind(address: string, credentials: ServerCredentials): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, serverCredentials(), (cause, port) => {
+      this.#server.bindAsync(address, credentials, (cause, port) => {
         if (cause === null) resolve(port);
         else reject(new MyelinError('unavailable', `can't listen on ${address}: choose another address (${cause.message})`, { cause }));
       });
@@ -116,6 +127,7 @@ export class RpcServer implements Component {
       const { signal, peer } = contextOf(call);
       let code = status.OK;
       try {
+        checkAccess(callerOf(call, this.#options.security), environment.method)(call.request);
         answer(null, await handler(call.request, { signal, peer }));
       } catch (error) {
         const failure = failureOf(error, environment, signal);
@@ -129,11 +141,27 @@ export class RpcServer implements Component {
 
   #stream(method: AnyMethod, handler: ImplementedService['handlers'][string], environment: CallEnvironment) {
     return async (call: ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>): Promise<void> => {
-      const context = contextOf(call, environment.stopping);
-      const input = method.requestStream
-        ? requestsOf(call as ServerDuplexStream<unknown, unknown>, context.signal)
-        : (call as ServerWritableStream<unknown, unknown>).request;
-      this.#count(environment.method, await writeAll(call, () => handler(input, context), environment, context.signal));
+      const refused = new AbortController();
+      const context = contextOf(call, AbortSignal.any([environment.stopping, refused.signal]));
+      const produce = () => {
+        const check = checkAccess(callerOf(call, this.#options.security), environment.method);
+        if (!method.requestStream) {
+          const { request } = call as ServerWritableStream<unknown, unknown>;
+          check(request);
+          return handler(request, context);
+        }
+        // A message that isn't the caller's to send ends the call, wherever its handler is.
+        const admit = (message: unknown) => {
+          try {
+            check(message);
+          } catch (error) {
+            refused.abort(error);
+          }
+          return !refused.signal.aborted;
+        };
+        return handler(requestsOf(call as ServerDuplexStream<unknown, unknown>, context.signal, admit), context);
+      };
+      this.#count(environment.method, await writeAll(call, produce, environment, context.signal));
     };
   }
 

@@ -6,15 +6,18 @@ export interface Configuration<F extends Fields> {
   readonly name: string;
   readonly summary: string;
   readonly fields: F;
+  /** What is wrong with fields together, each of which is good: one line each. Asked when all are. */
+  check(config: ValuesOf<F>): readonly string[];
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a record of fields of any value type; ConfigOf gives each property its own
 export type Fields = Readonly<Record<string, Field<any>>>;
 
+/** The frozen object that fields read into. */
+export type ValuesOf<F extends Fields> = Readonly<{ [K in keyof F]: F[K] extends Field<infer T> ? T : never }>;
+
 /** The frozen object that a configuration's fields read into. */
-export type ConfigOf<C extends Configuration<Fields>> = Readonly<{
-  [K in keyof C['fields']]: C['fields'][K] extends Field<infer T> ? T : never;
-}>;
+export type ConfigOf<C extends { readonly fields: Fields }> = ValuesOf<C['fields']>;
 
 /** What the command line asked for. `invalid` lists every problem, one line each. */
 export type ConfigReading<T> =
@@ -24,8 +27,13 @@ export type ConfigReading<T> =
   | { readonly kind: 'invalid'; readonly problems: readonly string[] };
 
 /** Names a service and its configuration; `ConfigOf<typeof …>` is the type of the result. */
-export function configuration<F extends Fields>(name: string, summary: string, fields: F): Configuration<F> {
-  return { name, summary, fields };
+export function configuration<F extends Fields>(
+  name: string,
+  summary: string,
+  fields: F,
+  check: (config: ValuesOf<F>) => readonly string[] = () => [],
+): Configuration<F> {
+  return { name, summary, fields, check };
 }
 
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -61,7 +69,7 @@ function splitArguments(
  * input: all problems come back at once.
  */
 export function readConfiguration<F extends Fields>(
-  { fields }: Configuration<F>,
+  { fields, check }: Configuration<F>,
   argv: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): ConfigReading<ConfigOf<Configuration<F>>> {
@@ -93,7 +101,9 @@ export function readConfiguration<F extends Fields>(
     else config[name] = reading.value;
   }
   if (problems.length > 0) return { kind: 'invalid', problems };
-  return { kind: 'config', config: Object.freeze(config) as ConfigOf<Configuration<F>> };
+  const whole = Object.freeze(config) as ValuesOf<F>;
+  const together = check(whole);
+  return together.length > 0 ? { kind: 'invalid', problems: together } : { kind: 'config', config: whole };
 }
 
 /** The text of `--help`. */

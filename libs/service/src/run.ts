@@ -29,11 +29,23 @@ export const serviceFields = {
 export const controlPlaneFields = {
   listen: field.hostPort({ help: 'gRPC address' }),
   listenUnix: field.path<string | null>({ help: 'gRPC on a unix socket, too', default: null }),
-  redis: field.url({ help: 'durable state', protocols: ['redis:', 'rediss:'] }),
+  redis: field.url({ help: 'durable state, redis://[user@]host:port', protocols: ['redis:', 'rediss:'] }),
+  redisPasswordFile: field.path<string | null>({ help: 'file with the password to it; read anew at each connection', default: null }),
   nats: field.url({ help: 'state streams', protocols: ['nats:', 'tls:'] }),
   acceptEmpty: field.bigint<bigint | null>({ help: 'incarnation whose rows are given up, where Redis has lost them', default: null }),
   ...serviceFields,
 };
+
+/** What is wrong with those fields together: a password has no place where everybody may read it. */
+export function controlPlaneProblems({ redis, nats }: { readonly redis: string; readonly nats: string }): readonly string[] {
+  return Object.entries({ redis, nats }).flatMap(([name, url]) =>
+    URL.parse(url)?.password
+      ? [
+          `--${name} holds a password, which command lines and logs show: ${name === 'redis' ? 'put it into a file and give --redis-password-file' : 'leave it out, certificates are the proof'}`,
+        ]
+      : [],
+  );
+}
 
 /** What a service's wiring gets. */
 export interface ServiceContext {
@@ -71,7 +83,7 @@ async function live<C extends BaseConfig>(
   const log = openLog(name, config.logLevel);
   const context = { log, metrics: new Metrics(config.metricsPrefix), readiness: new Readiness() };
   const status = new StatusServer(config.metricsListen, context.metrics, context.readiness);
-  const lifecycle = new Lifecycle([status, ...wire(config, context)], { log, stopDeadlineMs: config.stopDeadlineMs });
+  let lifecycle: Lifecycle;
   const told = new AbortController();
   const stopped = new Promise<void>((resolve) => {
     const onSignal = (signal: NodeJS.Signals) => {
@@ -84,6 +96,7 @@ async function live<C extends BaseConfig>(
     process.on('SIGINT', onSignal);
   });
   try {
+    lifecycle = new Lifecycle([status, ...wire(config, context)], { log, stopDeadlineMs: config.stopDeadlineMs });
     await lifecycle.start(told.signal);
   } catch (err) {
     if (told.signal.aborted) return 0;

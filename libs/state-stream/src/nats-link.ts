@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Security } from '@myelin/credentials';
 import { type Component, type Condition, Gate, type Log, type Readiness } from '@myelin/service';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
+import { proofFor } from './nats-proof.ts';
 
 /** How to reach NATS. */
 export interface NatsLinkOptions {
@@ -9,6 +11,8 @@ export interface NatsLinkOptions {
   readonly url: string;
   /** The client's name, as NATS's monitoring shows it. */
   readonly name: string;
+  /** By certificates: the server must prove that it is the service `nats`. */
+  readonly security: Security;
   readonly log: Log;
   /** Gets the condition `nats`. */
   readonly readiness: Readiness;
@@ -46,7 +50,7 @@ export class NatsLink implements Component {
   }
 
   async #connect(): Promise<void> {
-    const { url, name, log } = this.#options;
+    const { url, name, security, log } = this.#options;
     let pause: IBackoff<unknown> = new ExponentialBackoff({ initialDelay: 100, maxDelay: 1000 }).next();
     while (!this.#stopping.signal.aborted) {
       try {
@@ -59,6 +63,7 @@ export class NatsLink implements Component {
           reconnectJitter: 100,
           pingInterval: 5000,
           maxPingOut: 2,
+          ...proofFor(security),
         });
         this.#connection = connection;
         this.#condition.ready();

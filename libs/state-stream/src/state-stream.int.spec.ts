@@ -63,7 +63,7 @@ async function openWriter(bucket: Bucket) {
 /** A consumer that keeps a table, as every real one does. */
 function consume(onBatch?: (batch: StreamBatch<Identity>) => void | Promise<void>) {
   const readiness = new Readiness();
-  const link = new NatsLink({ url: nats.url, name: 'test', log: silentLog, readiness });
+  const link = new NatsLink({ url: nats.url, name: 'test', security: 'insecure', log: silentLog, readiness });
   const table = new Map<string, string>();
   const batches: StreamBatch<Identity>[] = [];
   const consumer = new StreamConsumer({

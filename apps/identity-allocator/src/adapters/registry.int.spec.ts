@@ -105,7 +105,7 @@ beforeAll(async () => {
   const common = { log: silentLog, readiness: new Readiness() };
   link = new RedisLink({ url: redis.url, ...common });
   // Redis has an incarnation at once, so NATS is never asked.
-  const nats = new NatsLink({ url: 'nats://127.0.0.1:1', name: 'test', ...common });
+  const nats = new NatsLink({ url: 'nats://127.0.0.1:1', name: 'test', security: 'insecure', ...common });
   const store = new Store({ redis: link, nats, acceptEmpty: null, ...common });
   lifecycle = new Lifecycle([link, store], { log: silentLog, stopDeadlineMs: 5000 });
   await lifecycle.start();

@@ -17,14 +17,25 @@ export interface TestedAllocator {
 /** Starts a replica and waits until it is ready. */
 export async function startAllocator(redis: ChildServer, nats: ChildServer, flags: readonly string[] = []): Promise<TestedAllocator> {
   const port = await freePort();
-  const args = ['--listen', `127.0.0.1:${port}`, '--metrics-listen', '127.0.0.1:0', '--redis', redis.url, '--nats', nats.url, ...flags];
+  const args = [
+    '--listen',
+    `127.0.0.1:${port}`,
+    '--metrics-listen',
+    '127.0.0.1:0',
+    '--redis',
+    redis.url,
+    '--nats',
+    nats.url,
+    '--insecure',
+    ...flags,
+  ];
   const reading = readConfiguration(allocatorConfiguration, args, {});
   if (reading.kind !== 'config') throw new Error(JSON.stringify(reading));
   const readiness = new Readiness();
   const components = wire(reading.config, { log: silentLog, metrics: new Metrics('test'), readiness });
   const lifecycle = new Lifecycle(components, { log: silentLog, stopDeadlineMs: 5000 });
   await lifecycle.start();
-  const channel = new Channel('identity-allocator', parseTarget(`127.0.0.1:${port}`)!);
+  const channel = new Channel('identity-allocator', parseTarget(`127.0.0.1:${port}`)!, 'insecure');
   await eventually(() => readiness.isReady);
   const stop = async () => {
     channel.close();

@@ -82,7 +82,7 @@ export class TestedCluster {
   /** The table that a consumer of a stream ends up with. */
   consume<Row>(kind: StreamKind<Row>) {
     const readiness = new Readiness();
-    const link = new NatsLink({ url: this.nats.url, name: 'test', log: silentLog, readiness });
+    const link = new NatsLink({ url: this.nats.url, name: 'test', security: 'insecure', log: silentLog, readiness });
     const rows = new Map<string, Row>();
     const onBatch = ({ changed, removed }: StreamBatch<Row>) => {
       for (const { key, row } of changed) rows.set(key, row);

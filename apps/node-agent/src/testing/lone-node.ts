@@ -117,6 +117,7 @@ export class LoneNode {
         at('ipam'),
         '--nats',
         'nats://127.0.0.1:4222',
+        '--insecure',
       ],
       ...['--bpffs', join(this.#path('bpf'), 'n1'), '--state-dir', this.stateFolder],
       ...options,
@@ -267,6 +268,7 @@ export class LoneNode {
           'redis://127.0.0.1:6379',
           '--nats',
           'nats://127.0.0.1:4222',
+          '--insecure',
         ],
       ]);
     }

@@ -90,7 +90,12 @@ function serviceCommand({ projectRoot, paths }: Lab, name: string): string[] {
     redis: `redis://${fabric.control}:${ports.redis}`,
     nats: natsUrl,
   };
-  return [process.execPath, appBundle(projectRoot, service), ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])];
+  return [
+    process.execPath,
+    appBundle(projectRoot, service),
+    '--insecure',
+    ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
+  ];
 }
 
 /** Resolves when every part of the control plane says that it is ready; throws when one has ended, or the time is over. */

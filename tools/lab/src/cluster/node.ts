@@ -41,7 +41,12 @@ export async function startAgent(lab: Lab, node: NodeState): Promise<void> {
     ...Object.entries(lab.state.network),
     ...Object.entries(folders),
   ];
-  const command = [process.execPath, appBundle(projectRoot, 'node-agent'), ...options.flatMap(([name, value]) => [`--${name}`, value])];
+  const command = [
+    process.execPath,
+    appBundle(projectRoot, 'node-agent'),
+    '--insecure',
+    ...options.flatMap(([name, value]) => [`--${name}`, value]),
+  ];
   node.agent = await launch(whereIs(lab, { kind: 'node', node: node.name }), command, { log: agentLog(lab, node), cwd: paths.root });
 }
 
