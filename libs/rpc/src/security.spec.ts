@@ -9,6 +9,7 @@ import { PolicyServiceService, type SubscribeResponse } from '@myelin/contracts/
 import { Authority, Credentials, type PeerName, type Security } from '@myelin/credentials';
 import { Metrics, MyelinError, Readiness, silentLog } from '@myelin/service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { callerOf } from './caller.ts';
 import { Channel, clientOf, implement, Mailbox, RpcServer } from './index.ts';
 
 const minute = 60_000;
@@ -174,6 +175,11 @@ describe('over TCP', () => {
     // Nothing but the first record of a handshake.
     expect([...new Set(received.map((chunk) => chunk[0]))]).toEqual([22]);
     expect(() => new Channel('ipam', 'ipv4:127.0.0.1:1')).toThrow("can't call ipam at ipv4:127.0.0.1:1 without certificates");
+  });
+
+  it('a caller who has hung up, of whom grpc-js knows nothing any more, is nobody', () => {
+    const gone = { getPeer: () => 'unknown', getAuthContext: () => ({}) };
+    expect(callerOf(gone, credentialsOf(ipam))).toEqual({ by: 'nothing' });
   });
 
   it('a name of another trust domain is none, whoever signed it', async () => {

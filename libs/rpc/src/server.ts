@@ -11,7 +11,7 @@ import {
 import type { Security } from '@myelin/credentials';
 import { type Component, formatHostPort, type HostPort, type Log, MyelinError, type Readiness } from '@myelin/service';
 import type { Counter, Histogram, Meter } from '@opentelemetry/api';
-import { checkAccess } from './access.ts';
+import { type Caller, checkAccess } from './access.ts';
 import { callerOf } from './caller.ts';
 import { tcpServerCredentials, unixServerCredentials } from './credentials.ts';
 import type { AnyMethod } from './definition.ts';
@@ -41,11 +41,20 @@ const longestMessage = 32 * 1024 * 1024;
 /** Nobody stays by a certificate of long ago: new calls of older connections move on to new ones, streams stay. Milliseconds. */
 const connectionsLiveMs = 60 * 60_000;
 
+type CallerOf = (call: Parameters<typeof callerOf>[0]) => Caller;
+
+/** A method as one of the servers serves it. */
+interface ServedMethod extends CallEnvironment {
+  readonly callerOfCall: CallerOf;
+}
+
 /** gRPC server on TCP, a unix socket, or both, with the health service beside those asked for. Start it last: it serves at once. */
 export class RpcServer implements Component {
   readonly name = 'gRPC server';
   readonly #options: RpcServerOptions;
-  readonly #server: Server;
+  /** One for each way in: a call knows by its server how it came, whatever has become of its connection. */
+  readonly #local: Server;
+  readonly #remote: Server;
   readonly #stopping = new AbortController();
   readonly #handled: Counter;
   readonly #seconds: Histogram;
@@ -61,15 +70,9 @@ export class RpcServer implements Component {
       unit: 's',
       advice: { explicitBucketBoundaries: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 5] },
     });
-    this.#server = new Server({
-      'grpc.max_receive_message_length': longestMessage,
-      'grpc.max_send_message_length': longestMessage,
-      // Finds callers that vanished without a word, or their streams stay for ever.
-      'grpc.keepalive_time_ms': 10_000,
-      'grpc.keepalive_timeout_ms': 5_000,
-      'grpc.max_connection_age_ms': connectionsLiveMs,
-    });
-    for (const service of [...options.services, healthService(options.readiness)]) this.#add(service);
+    const services = [...options.services, healthService(options.readiness)];
+    this.#local = this.#serve(services, () => ({ by: 'local' }));
+    this.#remote = this.#serve(services, (call) => callerOf(call, options.security));
   }
 
   /** TCP port, once started; null without a TCP address. */
@@ -81,53 +84,61 @@ export class RpcServer implements Component {
     const { listen, listenUnix } = this.#options;
     if (listenUnix != null) {
       await freeUnixSocket(listenUnix);
-      await this.#bind(`unix:${listenUnix}`, unixServerCredentials());
+      await bind(this.#local, `unix:${listenUnix}`, unixServerCredentials());
       await restrictUnixSocket(listenUnix);
     }
     if (listen == null) return;
     const address = { ...listen, host: listen.host === '' ? '::' : listen.host };
     await checkTcpPort(address);
     const text = formatHostPort(address);
-    this.#port = await this.#bind(text, tcpServerCredentials(this.#options.security, text));
+    this.#port = await bind(this.#remote, text, tcpServerCredentials(this.#options.security, text));
   }
 
   /** Ends streams with UNAVAILABLE, lets unary calls finish until `signal` aborts, then cuts them. */
   async stop(signal: AbortSignal): Promise<void> {
     this.#stopping.abort(new MyelinError('unavailable', `${this.#options.service} is stopping`));
-    const cut = () => this.#server.forceShutdown();
+    const servers = [this.#local, this.#remote];
+    const cut = () => {
+      for (const server of servers) server.forceShutdown();
+    };
     signal.addEventListener('abort', cut, { once: true });
-    await new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.tryShutdown(() => resolve()))));
     signal.removeEventListener('abort', cut);
     if (this.#options.listenUnix != null) await unlink(this.#options.listenUnix).catch(() => {});
   }
 
-  #bind(address: string, credentials: ServerCredentials): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, credentials, (cause, port) => {
-        if (cause === null) resolve(port);
-        else reject(new MyelinError('unavailable', `can't listen on ${address}: choose another address (${cause.message})`, { cause }));
-      });
+  #serve(services: readonly ImplementedService[], callerOfCall: CallerOf): Server {
+    const server = new Server({
+      'grpc.max_receive_message_length': longestMessage,
+      'grpc.max_send_message_length': longestMessage,
+      // Finds callers that vanished without a word, or their streams stay for ever.
+      'grpc.keepalive_time_ms': 10_000,
+      'grpc.keepalive_timeout_ms': 5_000,
+      'grpc.max_connection_age_ms': connectionsLiveMs,
     });
+    for (const service of services) this.#add(server, service, callerOfCall);
+    return server;
   }
 
-  #add({ definition, handlers }: ImplementedService): void {
+  #add(server: Server, { definition, handlers }: ImplementedService, callerOfCall: CallerOf): void {
     const implementation: Record<string, (call: never, answer: never) => void> = {};
     for (const [name, method] of Object.entries(definition)) {
       const handler = handlers[name]!;
-      const environment = { service: this.#options.service, method: method.path, log: this.#options.log, stopping: this.#stopping.signal };
+      const { service, log } = this.#options;
+      const environment = { service, method: method.path, log, stopping: this.#stopping.signal, callerOfCall };
       implementation[name] = method.responseStream ? this.#stream(method, handler, environment) : this.#unary(handler, environment);
     }
-    this.#server.addService(definition, implementation as never);
+    server.addService(definition, implementation as never);
   }
 
-  #unary(handler: ImplementedService['handlers'][string], environment: CallEnvironment) {
+  #unary(handler: ImplementedService['handlers'][string], environment: ServedMethod) {
     return async (call: ServerUnaryCall<unknown, unknown>, answer: sendUnaryData<unknown>): Promise<void> => {
       const started = performance.now();
       // Without the server's own signal: a stopping server lets unary calls finish.
       const { signal, peer } = contextOf(call);
       let code = status.OK;
       try {
-        checkAccess(callerOf(call, this.#options.security), environment.method)(call.request);
+        checkAccess(environment.callerOfCall(call), environment.method)(call.request);
         answer(null, await handler(call.request, { signal, peer }));
       } catch (error) {
         const failure = failureOf(error, environment, signal);
@@ -139,12 +150,12 @@ export class RpcServer implements Component {
     };
   }
 
-  #stream(method: AnyMethod, handler: ImplementedService['handlers'][string], environment: CallEnvironment) {
+  #stream(method: AnyMethod, handler: ImplementedService['handlers'][string], environment: ServedMethod) {
     return async (call: ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>): Promise<void> => {
       const refused = new AbortController();
       const context = contextOf(call, AbortSignal.any([environment.stopping, refused.signal]));
       const produce = () => {
-        const check = checkAccess(callerOf(call, this.#options.security), environment.method);
+        const check = checkAccess(environment.callerOfCall(call), environment.method);
         if (!method.requestStream) {
           const { request } = call as ServerWritableStream<unknown, unknown>;
           check(request);
@@ -168,4 +179,13 @@ export class RpcServer implements Component {
   #count(method: string, code: status): void {
     this.#handled.add(1, { method, code: status[code] ?? `${code}` });
   }
+}
+
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (cause, port) => {
+      if (cause === null) resolve(port);
+      else reject(new MyelinError('unavailable', `can't listen on ${address}: choose another address (${cause.message})`, { cause }));
+    });
+  });
 }
