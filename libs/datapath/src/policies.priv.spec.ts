@@ -1,4 +1,4 @@
-import { POLICY_WAYS, policySpace, subjectCodec } from '@myelin/datapath-layout';
+import { POLICY_WAYS, policySpace, SUBJECTS, subjectCodec } from '@myelin/datapath-layout';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PolicyImage, PolicyImageEntry } from './policy-image.ts';
 import { indexKey } from './table.ts';
@@ -77,6 +77,15 @@ describe('policies', () => {
     expect(freed).toMatchObject({ policy: 0, epoch: tables.clock.now });
     expect(placesTaken()).toBe(0);
     expect(tables.policies.subjectOf(301)).not.toBe(index);
+  });
+  it('that are removed leave their indexes in the order in which they go, over a restart too', async () => {
+    await tables.policies.apply({ put: [image(300, 'a'), image(301, 'b'), image(302, 'c')] });
+    const freed = [302, 300, 301].map((identity) => [identity, tables.policies.subjectOf(identity)] as const);
+    for (const [identity] of freed) await tables.policies.apply({ removed: [identity] });
+    const givenBy = ({ policies }: Tables) => Array.from({ length: SUBJECTS - 1 }, (_, number) => policies.subjectOf(1000 + number));
+    const anew = await kernel.open();
+    for (const given of [givenBy(tables), givenBy(anew)]) expect(given.slice(-3)).toEqual(freed.map(([, index]) => index));
+    expect(() => anew.policies.subjectOf(300)).toThrow(/no room for another identity/);
   });
   it('are compared entry by entry with what is in the kernel', async () => {
     const held = image(300, 'a', [entry(), entry({ port: 81 })]);

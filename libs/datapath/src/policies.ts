@@ -39,6 +39,8 @@ export class PolicyTable {
   readonly #onFull: OnFull;
   /** Identity to subject index, also of those whose policy isn't there yet. */
   readonly #indexes = new Map<number, number>();
+  /** Subject indexes that nobody has, the one that has been free longest first. */
+  readonly #freeIndexes = new Set<number>();
   /** Where the entries of each policy id in use lie. */
   readonly #places = new Map<number, PolicyPlace>();
   /** Buckets of `policy_entries`. */
@@ -88,11 +90,6 @@ export class PolicyTable {
     const index = this.#freeIndex();
     this.#indexes.set(identity, index);
     return index;
-  }
-
-  /** Keeps an index for an identity that has no policy yet: a restarted agent reads it from an endpoint's entry. */
-  keep(identity: number, index: number): void {
-    if (!this.#indexes.has(identity)) this.#indexes.set(identity, index);
   }
 
   /** What is in force for an identity, read back from the kernel; null: nothing. */
@@ -148,8 +145,10 @@ export class PolicyTable {
 
   #drop(identity: number, epoch: number): number {
     const index = this.#indexes.get(identity);
+    if (index === undefined) return 0;
     this.#indexes.delete(identity);
-    return index === undefined ? 0 : this.#flip(index, 0, epoch);
+    this.#freeIndexes.add(index);
+    return this.#flip(index, 0, epoch);
   }
 
   /** Points a subject to a policy id; returns the one before. Index and epoch are one word, and name one policy for ever. */
@@ -192,18 +191,12 @@ export class PolicyTable {
     this.#places.delete(id);
   }
 
-  /** Of the free indexes the one that has been so longest: epochs tell when each was freed. */
+  /** Takes the index that has been free longest. */
   #freeIndex(): number {
-    const taken = new Set(this.#indexes.values());
-    let found = 0;
-    let oldest = Number.POSITIVE_INFINITY;
-    for (let index = 1; index < SUBJECTS; index++) {
-      if (taken.has(index)) continue;
-      const { epoch } = subjectCodec.read(this.#subjects.lookup(indexKey(index))!);
-      if (epoch < oldest) [found, oldest] = [index, epoch];
-      if (epoch === 0) break;
+    for (const index of this.#freeIndexes) {
+      this.#freeIndexes.delete(index);
+      return index;
     }
-    if (found !== 0) return found;
     this.#onFull('subjects');
     throw new DatapathError('full', 'subjects', `no room for another identity: all ${SUBJECTS - 1} subjects of this node are taken`);
   }
@@ -221,14 +214,20 @@ export class PolicyTable {
   }
 
   #load(): void {
+    const free: { readonly index: number; readonly since: number }[] = [];
     for (let index = 1; index < SUBJECTS; index++) {
-      const { policy } = subjectCodec.read(this.#subjects.lookup(indexKey(index))!);
-      if (policy === 0) continue;
+      const { policy, epoch } = subjectCodec.read(this.#subjects.lookup(indexKey(index))!);
+      if (policy === 0) {
+        free.push({ index, since: epoch });
+        continue;
+      }
       const { head, place } = decodeHead(this.#policies.lookup(indexKey(policy))!);
       this.#buckets.claim(place.first, place.buckets);
       this.#indexes.set(head.identity, index);
       this.#places.set(policy, place);
       this.#lastId = Math.max(this.#lastId, policy);
     }
+    // Epochs tell when each was freed.
+    for (const { index } of free.sort((a, b) => a.since - b.since)) this.#freeIndexes.add(index);
   }
 }
