@@ -77,13 +77,10 @@ it(
       for (const event of interleave(histories(final, other), picks)) {
         const announced = compiler.apply(event);
         const after = bytesOfAll(compiler);
-        const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
-          (identity) => before.get(identity) !== after.get(identity),
+        const missed = [...new Set([...before.keys(), ...after.keys()])].filter(
+          (identity) => before.get(identity) !== after.get(identity) && !announced.has(identity),
         );
-        expect(
-          changed.filter((identity) => !announced.has(identity)),
-          JSON.stringify(event),
-        ).toEqual([]);
+        if (missed.length > 0) expect(missed, JSON.stringify(event)).toEqual([]);
         before = after;
       }
       const made = compiler.identities().map((identity) => compiler.compiled(identity)!);
@@ -112,10 +109,12 @@ it(
         const fresh = new SimulatedNode();
         fresh.put(target);
         const [old, wanted] = [answers(node), answers(fresh)];
-        const check = () =>
-          answers(node).forEach((said, index) => {
-            expect([old[index], wanted[index]]).toContain(said);
-          });
+        const check = () => {
+          for (const [index, said] of answers(node).entries()) {
+            // Asked some hundred thousand times: what is right has to cost nothing.
+            if (said !== old[index] && said !== wanted[index]) expect([old[index], wanted[index]]).toContain(said);
+          }
+        };
         node.put(target, check, backwards);
         expect(answers(node)).toEqual(wanted);
       }

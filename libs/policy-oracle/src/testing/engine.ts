@@ -11,8 +11,16 @@ import type { OracleEnd, OracleEndpoint, OracleFlow, OracleWorld } from '../worl
  * only ones that import the engine.
  */
 
-/** Reads a world's policies from their text, as `apply` would. Throws when one is refused: what is drawn must be valid. */
-export function enginePolicies({ policies }: Pick<OracleWorld, 'policies'>): Policy[] {
+const read = new WeakMap<OracleWorld['policies'], readonly Policy[]>();
+
+/** Reads a world's policies from their text, as `apply` would, each world's once. Throws when one is refused: what is drawn must be valid. */
+export function enginePolicies({ policies }: Pick<OracleWorld, 'policies'>): readonly Policy[] {
+  const known = read.get(policies) ?? parse(policies);
+  read.set(policies, known);
+  return known;
+}
+
+function parse(policies: OracleWorld['policies']): Policy[] {
   const { manifests, errors } = parseManifests([{ file: 'drawn', text: policies.map((policy) => JSON.stringify(policy)).join('\n---\n') }]);
   const parsed = manifests.map(parsePolicy);
   const refused = [...errors, ...parsed.flatMap((one) => (one.ok ? [] : one.errors))];

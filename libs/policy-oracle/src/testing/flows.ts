@@ -5,8 +5,9 @@ import { outsideAddresses, portNumbers } from './vocabulary.ts';
 
 /** Flows between all kinds of ends, never from an endpoint to itself, to ports at and beside those that policies and pods name. */
 export function flow(world: OracleWorld): fc.Arbitrary<OracleFlow> {
+  const protocolAndPort = protocolsAndPorts(world);
   return ends(world).chain(([source, destination]) =>
-    protocolAndPort(world, source).map(([protocol, port]): OracleFlow => ({ source, destination, protocol, port })),
+    protocolAndPort[isIP(source.address) as 4 | 6].map(([protocol, port]): OracleFlow => ({ source, destination, protocol, port })),
   );
 }
 
@@ -37,13 +38,13 @@ function canTalk(source: OracleEnd, destination: OracleEnd): boolean {
   return !same && isIP(source.address) === isIP(destination.address);
 }
 
-function protocolAndPort(world: OracleWorld, { address }: OracleEnd): fc.Arbitrary<[OracleFlow['protocol'], number]> {
+/** By family. */
+function protocolsAndPorts(world: OracleWorld): Readonly<Record<4 | 6, fc.Arbitrary<[OracleFlow['protocol'], number]>>> {
   const transport = fc.constantFrom<OracleFlow['protocol'][]>('TCP', 'TCP', 'TCP', 'UDP', 'UDP', 'SCTP');
-  const icmp: OracleFlow['protocol'] = isIP(address) === 4 ? 'ICMP' : 'ICMPv6';
-  return fc.oneof(
-    { weight: 8, arbitrary: fc.tuple(transport, fc.constantFrom(...interestingPorts(world))) },
-    { weight: 1, arbitrary: fc.tuple(fc.constant(icmp), fc.constant(0)) },
-  );
+  const withPort = fc.tuple(transport, fc.constantFrom(...interestingPorts(world)));
+  const or = (icmp: OracleFlow['protocol']) =>
+    fc.oneof({ weight: 8, arbitrary: withPort }, { weight: 1, arbitrary: fc.tuple(fc.constant(icmp), fc.constant(0)) });
+  return { 4: or('ICMP'), 6: or('ICMPv6') };
 }
 
 /** Every port that a policy or a pod names, and its neighbours. */

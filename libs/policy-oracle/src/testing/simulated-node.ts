@@ -115,7 +115,9 @@ function longestMatch(entries: readonly LocalEntry[], key: PeerKey, protocol: nu
   return matching[0];
 }
 
-const sameKey = (a: PeerKey, b: PeerKey) => JSON.stringify(a) === JSON.stringify(b);
+const numberOf = (key: PeerKey) => (key.space === 'identity' ? key.identity : key.space === 'class' ? key.number : 0);
+
+const sameKey = (a: PeerKey, b: PeerKey) => a.space === b.space && numberOf(a) === numberOf(b);
 
 const bitsOf = ({ protocol, port }: LocalEntry) => (protocol === null ? 0 : 8 + (port?.bits ?? 0));
 
