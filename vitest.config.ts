@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// One project a kind of test (see CONTRIBUTING.md): unit tests run side by side, and stories three at a time, each in a lab of its own, where most of the time goes into waiting;
-// all others one file after the other, because they share the kernel's tables and the ports of Redis and NATS.
+// One project a kind of test (see CONTRIBUTING.md). Unit tests share their modules, reading which took longer than the tests. Stories run three at a time, each in a lab of its own, where
+// most of the time goes into waiting; what needs the kernel's tables or Redis and NATS runs one file after the other.
 const files = (suffix: string) => ['apps', 'libs', 'tools'].map((folder) => `${folder}/*/src/**/*.${suffix}.ts`);
 const serial = { fileParallelism: false, maxWorkers: 1, testTimeout: 60_000, hookTimeout: 60_000 };
 const unitOnly = ['**/*.int.spec.ts', '**/*.priv.spec.ts', '**/*.prop.spec.ts', '**/node_modules/**', '**/dist/**'];
@@ -10,7 +10,7 @@ export default defineConfig({
   test: {
     passWithNoTests: false,
     projects: [
-      { test: { name: 'unit', include: files('spec'), exclude: unitOnly } },
+      { test: { name: 'unit', include: files('spec'), exclude: unitOnly, isolate: false, testTimeout: 30_000 } },
       { test: { name: 'property', include: files('prop.spec'), testTimeout: 300_000 } },
       { test: { name: 'integration', include: files('int.spec'), ...serial } },
       { test: { name: 'privileged', include: [...files('priv.spec'), 'bpf/tests/**/*.priv.spec.ts'], ...serial } },
