@@ -1,7 +1,6 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { unmount } from './mount.ts';
 import { run, type Where } from './process.ts';
 
 /** Where iproute2 keeps named network namespaces: `ip netns list` shows ours. */
@@ -29,12 +28,25 @@ export function listNetns(prefix: string): string[] {
   return existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith(prefix)) : [];
 }
 
-/** Removes a network namespace with all that is in it; a missing one is success. Processes in it would keep it alive: end them first. */
+/**
+ * Removes a network namespace with all that is in it; a missing one is success. Processes in it would keep it alive: end them first. The file is removed in a mount namespace in which
+ * nothing is mounted on it: the kernel then takes what is mounted on it everywhere else, also what can't be reached there any more because an `ip netns add` of somebody else has put
+ * another mount over the folder meanwhile.
+ */
 export async function deleteNetns(name: string): Promise<void> {
   const file = netnsFile(name);
   if (!existsSync(file)) return;
-  await unmount(file);
-  rmSync(file, { force: true });
+  const unmountAll = (path: string) => `while umount -lR "${path}" 2>/dev/null; do :; done`;
+  await run({}, [
+    'unshare',
+    '--mount',
+    '--propagation',
+    'private',
+    'sh',
+    '-ec',
+    `${unmountAll(folder)}; ${unmountAll('$0')}; rm -f "$0"`,
+    file,
+  ]);
 }
 
 /** Runs `ip` commands in order in a namespace, in one process. */
