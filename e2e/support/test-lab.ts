@@ -5,16 +5,20 @@ import { basename, join } from 'node:path';
 import {
   apply,
   type CommandContext,
+  faultOf,
   knownPlaces,
   type Lab,
   type LabConfig,
   type LabStatus,
+  type OpenTalk,
   openTalk,
+  type Place,
   type ProbeOutcome,
   type ProbeRequest,
   readConfig,
   remove,
   runningLab,
+  sendProbes,
   status,
   type WorkloadResult,
 } from '@myelin/tool-lab';
@@ -185,16 +189,22 @@ export class Talk implements AsyncDisposable {
   readonly replies: number[] = [];
   readonly name: string;
   ended: WorkloadResult | undefined;
-  readonly #stop: () => Promise<void>;
+  readonly #lab: Lab;
+  readonly #from: Place;
+  readonly #protocol: ProbeRequest['protocol'];
+  readonly #talk: OpenTalk;
 
   constructor(lab: Lab, from: string, to: string, protocol: ProbeRequest['protocol'], port: number, family: 4 | 6) {
     const places = knownPlaces(lab.state);
     const address = places.get(to)!.addresses.find((each) => each.includes(':') === (family === 6))!;
     this.name = `${from} → ${to} ${protocol} IPv${family}`;
-    this.#stop = openTalk(lab, places.get(from)!.place, { protocol, address, port }, (result) => {
+    this.#lab = lab;
+    this.#from = places.get(from)!.place;
+    this.#protocol = protocol;
+    this.#talk = openTalk(lab, this.#from, { protocol, address, port }, (result) => {
       if (result.ok) this.replies.push(performance.now());
       else this.ended = result;
-    }).stop;
+    });
   }
 
   /** Resolves when `count` more replies have come; throws after `withinMs`. */
@@ -207,10 +217,18 @@ export class Talk implements AsyncDisposable {
     }
   }
 
-  /** The longest pause between two replies since a moment, in milliseconds. */
-  longestPause(since = 0): number {
-    const moments = this.replies.filter((at) => at >= since);
-    return Math.max(0, ...moments.slice(1).map((at, index) => at - moments[index]!));
+  /** Resolves when every reply that has reached the asking place is in `replies`: its process has answered something later, of its own. */
+  async hear(): Promise<void> {
+    await sendProbes(this.#lab, this.#from, [{ protocol: 'UDP', address: '127.0.0.1', port: 9 }]);
+    await sleep(1);
+  }
+
+  /** Asks no more, waits for late answers, and says what is wrong with the exchange; null: nothing, not a question is without its answer. */
+  async finish(): Promise<string | null> {
+    const asked = await this.#talk.finish();
+    const account = { asked, replies: this.replies.length, longestGap: 0, ended: this.ended?.error ?? null };
+    const fault = faultOf({ expect: 'reply', protocol: this.#protocol }, account);
+    return fault === null ? null : `${this.name}: ${fault}`;
   }
 
   /** How long after a moment the last reply came; negative when it came before. */
@@ -219,7 +237,7 @@ export class Talk implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stop();
+    await this.#talk.stop();
   }
 }
 

@@ -18,3 +18,4 @@ export { deniedAt, deniedBy } from './demo/flow-text.ts';
 export { cgroupRoot, netnsPrefix, type Place } from './plan/names.ts';
 export { serviceSocket } from './plan/paths.ts';
 export type { ExchangeRequest, ProbeOutcome, ProbeRequest } from './plan/probes.ts';
+export { faultOf } from './plan/traffic.ts';
