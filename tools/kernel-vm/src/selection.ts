@@ -2,8 +2,8 @@
 const everything = ['bpf/tests', 'libs/bpf-native', 'libs/datapath', 'apps/node-agent'] as const;
 const neverHere = ['**/flow-stress.priv.spec.ts'] as const;
 
-/** What `npm test` has time for: whether the programs load, packets through `to_pod`, and real traffic between two namespaces through clsact filters. */
-const selection = ['bpf/tests/to-pod', 'bpf/tests/veth'] as const;
+/** What `npm test` has time for: whether the programs load, packets through `to_pod`, and real traffic through clsact filters, between two pods and through a tunnel. */
+const selection = ['bpf/tests/to-pod', 'bpf/tests/veth', 'bpf/tests/overlay'] as const;
 
 /** The test run: one process for all files, because starting one costs more than the tests. */
 export function testCommand(full: boolean, reportFile: string): readonly string[] {
