@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectProbes } from './support/expect-probes.ts';
 import { app, namespace, networkPolicy, pod } from './support/manifests.ts';
 import { TestLab } from './support/test-lab.ts';
@@ -123,6 +123,28 @@ describe('Kubernetes NetworkPolicy', () => {
       'blue/client -> red/server TCP 80': 'timeout',
       'outside -> red/server UDP 53': 'reply',
     });
+    await lab.delete(policy);
+  });
+});
+
+describe('a story that finds something else than it expects', () => {
+  it('tells what the lab knows of it: who dropped what and why, states, addresses, ways, in a page', async () => {
+    const policy = networkPolicy('red/deny', { podSelector: app('server') });
+    await lab.apply(policy);
+    const error: Error = await expectProbes(lab, { 'red/client -> red/server TCP 80': 'reply' }).then(
+      () => expect.unreachable(),
+      (found: Error) => found,
+    );
+    expect(error.message).toMatch(/red\/client → red\/server TCP 80 \(10\.\S+ → 10\.\S+, from port \d+\): timeout/);
+    expect(error.message).toMatch(/event of node-1: .* DROPPED .*POLICY_DENIED: default deny of NetworkPolicy red\/deny/);
+    expect(error.message).toMatch(/whois 10\S+: \d+, red\/server on node-1/);
+    expect(error.message).toMatch(/kernel of node-1: 10\S+ is identity \d+, its own slot \d/);
+    expect(error.message).toMatch(/way: red\/client: \S+ via \S+ dev eth0 .*; neighbour \S+ dev eth0 lladdr/);
+    expect(error.message).toMatch(/red\/server on node-1: ready, identity \d+, .*; kernel: identity \d+ \(applied\), policy of \d+, ready/);
+    expect(error.message).toMatch(/node-1: ready; applied policies \d+\.\d+, .*\n +dropped since it began: .*ingress Policy denied \d/);
+    expect(error.message).toMatch(/node-1('s agent|: its agent has warned of nothing)/);
+    expect(error.message).not.toMatch(/ENOENT|no answer within/);
+    expect(error.message.split('\n').length).toBeLessThan(80);
     await lab.delete(policy);
   });
 });

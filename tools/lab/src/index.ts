@@ -15,6 +15,8 @@ export { up } from './commands/up.ts';
 export { type LabConfig, readConfig } from './config.ts';
 export { type DropQuery, findDrop } from './demo/find-drop.ts';
 export { deniedAt, deniedBy } from './demo/flow-text.ts';
+export { diagnose, type HolderReader } from './diagnosis/diagnose.ts';
+export type { Trouble } from './diagnosis/trouble.ts';
 export { cgroupRoot, netnsPrefix, type Place } from './plan/names.ts';
 export { serviceSocket } from './plan/paths.ts';
 export type { ExchangeRequest, ProbeOutcome, ProbeRequest } from './plan/probes.ts';

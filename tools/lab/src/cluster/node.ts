@@ -11,7 +11,8 @@ import { attachNode, createPlace, routePods } from './fabric.ts';
 import { type Lab, whereIs } from './lab.ts';
 import { startWorkload } from './workload.ts';
 
-const agentLog = (lab: Lab, node: NodeState) => logFile(lab.paths, `node-agent.${node.name}`);
+/** Log of a node's agent. */
+export const agentLog = (lab: Lab, node: Pick<NodeState, 'name'>) => logFile(lab.paths, `node-agent.${node.name}`);
 
 /** Makes a node, plugs it in, and starts its agent and its test server. The agent isn't ready yet. */
 export async function startNode(lab: Lab, node: NodeState): Promise<void> {

@@ -12,6 +12,7 @@ import { withLock } from '../cluster/lock.ts';
 import { takeDown } from '../cluster/teardown.ts';
 import { up } from '../commands/up.ts';
 import { readConfig } from '../config.ts';
+import { diagnose } from '../diagnosis/diagnose.ts';
 import { LabFailure } from '../failure.ts';
 import { checkAll } from './check.ts';
 import { checkEdit } from './edit.ts';
@@ -44,6 +45,9 @@ async function tell(): Promise<boolean> {
   say(`trying ${expectations.length} expectations, over IPv4 and IPv6`);
   const checks = await checkAll(lab, expectations, clients);
   if (!json) for (const [index, expectation] of expectations.entries()) print(narrate(expectation, checks[index]!));
+  const troubles = checks.flat().filter(({ difference }) => difference !== null);
+  // To be read by whoever finds one: it may never be seen again.
+  for (const line of troubles.length === 0 ? [] : await diagnose(lab, troubles)) say(line);
   const cuts = await checkEdit(lab, join(example, 'edits', 'close-catalog.yaml'), clients);
   if (!json) print(narrateEdit(cuts));
   const faults = await checkFaults(lab, clients, say);
