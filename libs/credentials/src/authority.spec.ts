@@ -20,7 +20,11 @@ it('makes certificates that its own vouches for, with the name, the roles and th
   expect(peerNameIn(issued.subjectAltName)).toEqual({ trustDomain: 'lab', kind: 'node', name: 'node-1.example' });
   expect([issued.validFromDate, issued.validToDate]).toEqual([validity.from, validity.to]);
   expect(key).toContain('BEGIN PRIVATE KEY');
+  const kept = Authority.open(authority);
+  expect(kept.trustDomain).toBe('lab');
+  expect(new X509Certificate(kept.issue({ kind: 'service', name: 'ipam' }, validity).cert).verify(own.publicKey)).toBe(true);
   const other = Authority.create('lab', validity);
+  expect(() => Authority.open({ cert: authority.cert, key: other.key })).toThrow(RangeError);
   expect(issued.verify(new X509Certificate(other.cert).publicKey)).toBe(false);
 });
 

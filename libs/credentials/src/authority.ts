@@ -1,4 +1,13 @@
-import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+  X509Certificate,
+} from 'node:crypto';
 import { bitString, boolean, explicit, implicit, integer, octetString, oid, sequence, setOf, time, utf8String } from './der.ts';
 import { formatPeerName, isNameable, type PeerName } from './peer-name.ts';
 
@@ -63,6 +72,13 @@ export class Authority {
       privateKey,
       certify({ issuer: privateKey, issuerName: name, subject: privateKey, name, validity, extensions }),
     );
+  }
+
+  /** The one that was kept: its own certificate and its key, PEM. Throws where they don't fit. */
+  static open({ cert, key }: KeyedCertificate): Authority {
+    const [certificate, privateKey] = [new X509Certificate(cert), createPrivateKey(key)];
+    if (!certificate.checkPrivateKey(privateKey)) throw new RangeError("the authority's key isn't that of its certificate");
+    return new Authority(/^CN=(.*)$/m.exec(certificate.subject)![1]!, privateKey, cert);
   }
 
   /** Makes a certificate out to a peer of its trust domain. `roles`: DNS names beside the URI, for what maps names to rights (nats-server). Throws RangeError for a name that can't stand in a URI. */

@@ -1,8 +1,12 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { CredentialFiles } from '@myelin/credentials';
+import { redisAccessList } from '@myelin/outbox/rights';
 import { isTransient } from '@myelin/rpc';
+import { natsAccount } from '@myelin/state-stream/rights';
 import { LabFailure } from '../failure.ts';
 import { isAlive, launch, logTail, type ProcessId } from '../machine/process.ts';
 import { fabric } from '../plan/address-plan.ts';
@@ -10,6 +14,7 @@ import { replicaNames } from '../plan/names.ts';
 import { logFile, serviceSocket } from '../plan/paths.ts';
 import type { LabState } from '../plan/state.ts';
 import type { LabClients } from './clients.ts';
+import { certify, redisPassword, tlsOptions } from './credentials.ts';
 import type { Deadline } from './deadline.ts';
 import { type Lab, whereIs } from './lab.ts';
 
@@ -51,11 +56,18 @@ export async function startControlProcess(lab: Lab, name: string): Promise<void>
 // Append-only file, written at every command: what a service has answered is never lost (design C1).
 function redisCommand({ paths }: Lab): string[] {
   mkdirSync(paths.redis, { recursive: true });
+  const users = join(paths.redis, 'users.acl');
+  writeFileSync(
+    users,
+    redisAccessList((user) => createHash('sha256').update(redisPassword(paths, user).text).digest('hex')),
+    { mode: 0o600 },
+  );
   const options = {
     bind: `127.0.0.1 ${fabric.control}`,
     port: ports.redis,
     unixsocket: serviceSocket(paths, 'redis'),
     'protected-mode': 'no',
+    aclfile: users,
     appendonly: 'yes',
     appendfsync: 'always',
     save: '',
@@ -67,35 +79,36 @@ function redisCommand({ paths }: Lab): string[] {
   ];
 }
 
-function natsCommand({ paths: { nats } }: Lab): string[] {
+function natsCommand(lab: Lab): string[] {
+  const { nats } = lab.paths;
   mkdirSync(nats, { recursive: true });
   const config = join(nats, 'nats.conf');
-  writeFileSync(config, natsConfig(nats));
+  writeFileSync(config, natsConfig(nats, certify(lab, 'nats', { kind: 'service', name: 'nats' })));
   return ['nats-server', '--config', config];
 }
 
-const natsConfig = (folder: string): string => `host: "${fabric.control}"
+const natsConfig = (folder: string, { ca, cert, key }: CredentialFiles): string => `host: "${fabric.control}"
 port: ${ports.nats}
 ports_file_dir: "${folder}"
 jetstream { store_dir: "${join(folder, 'jetstream')}" }
-`;
+tls { ca_file: "${ca}", cert_file: "${cert}", key_file: "${key}", verify_and_map: true }
+${natsAccount()}`;
 
-function serviceCommand({ projectRoot, paths }: Lab, name: string): string[] {
+function serviceCommand(lab: Lab, name: string): string[] {
+  const { projectRoot, paths } = lab;
   const [, service, replica = '1'] = /^(.*?)(?:-(\d+))?$/.exec(name)! as unknown as [string, Service, string | undefined];
   const port = portOf(service, Number(replica));
   const options = {
     listen: `${fabric.control}:${port}`,
     'listen-unix': serviceSocket(paths, name),
-    'metrics-listen': `${fabric.control}:${port + 1000}`,
-    redis: `redis://${fabric.control}:${ports.redis}`,
+    // Plain HTTP: for whoever is in the control plane's namespace.
+    'metrics-listen': `127.0.0.1:${port + 1000}`,
+    redis: `redis://${service}@${fabric.control}:${ports.redis}`,
+    'redis-password-file': redisPassword(paths, service).file,
     nats: natsUrl,
+    ...tlsOptions(certify(lab, name, { kind: 'service', name: service })),
   };
-  return [
-    process.execPath,
-    appBundle(projectRoot, service),
-    '--insecure',
-    ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
-  ];
+  return [process.execPath, appBundle(projectRoot, service), ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])];
 }
 
 /** Resolves when every part of the control plane says that it is ready; throws when one has ended, or the time is over. */

@@ -6,6 +6,7 @@ import { nodePorts } from '../plan/pod-processes.ts';
 import type { NodeState } from '../plan/state.ts';
 import type { LabClients } from './clients.ts';
 import { appBundle, natsUrl, readyOrDead, serviceAddress, serviceReady } from './control-plane.ts';
+import { certify, tlsOptions } from './credentials.ts';
 import type { Deadline } from './deadline.ts';
 import { attachNode, createPlace, routePods } from './fabric.ts';
 import { type Lab, whereIs } from './lab.ts';
@@ -39,15 +40,11 @@ export async function startAgent(lab: Lab, node: NodeState): Promise<void> {
     ['policy', serviceAddress(lab.state, 'policy-compiler')],
     ['ipam', serviceAddress(lab.state, 'ipam')],
     ['nats', natsUrl],
+    ...Object.entries(tlsOptions(certify(lab, `node-agent.${node.name}`, { kind: 'node', name: node.name }))),
     ...Object.entries(lab.state.network),
     ...Object.entries(folders),
   ];
-  const command = [
-    process.execPath,
-    appBundle(projectRoot, 'node-agent'),
-    '--insecure',
-    ...options.flatMap(([name, value]) => [`--${name}`, value]),
-  ];
+  const command = [process.execPath, appBundle(projectRoot, 'node-agent'), ...options.flatMap(([name, value]) => [`--${name}`, value])];
   node.agent = await launch(whereIs(lab, { kind: 'node', node: node.name }), command, { log: agentLog(lab, node), cwd: paths.root });
 }
 

@@ -1,13 +1,13 @@
 import { LabClients } from '../cluster/clients.ts';
+import { redisCli } from '../cluster/credentials.ts';
 import { Deadline } from '../cluster/deadline.ts';
 import { type Lab, runningLab } from '../cluster/lab.ts';
 import { withLock } from '../cluster/lock.ts';
 import { setNetworkFaults } from '../cluster/network-faults.ts';
 import { kill, processNamed, restart, start, wipeNats } from '../cluster/processes.ts';
 import { LabFailure } from '../failure.ts';
-import { isAlive, run, signal } from '../machine/process.ts';
+import { isAlive, signal } from '../machine/process.ts';
 import { faultEnds, withPartition } from '../plan/faults.ts';
-import { serviceSocket } from '../plan/paths.ts';
 import { noFaults } from '../plan/state.ts';
 import type { CommandContext } from './command-context.ts';
 
@@ -54,7 +54,7 @@ async function make(lab: Lab, fault: Fault, clients: LabClients, deadline: Deadl
       return 'the network is whole';
     case 'redis':
       if (fault.how === 'restart') await restart(lab, 'redis', clients, deadline);
-      else await run({}, ['redis-cli', '-s', serviceSocket(lab.paths, 'redis'), 'FLUSHALL']);
+      else await redisCli(lab.paths, 'FLUSHALL');
       return fault.how === 'restart' ? 'redis runs again, with what it had' : 'redis is empty';
     case 'nats':
       await restart(lab, 'nats', clients, deadline, fault.how === 'wipe' ? () => wipeNats(lab) : undefined);

@@ -33,11 +33,11 @@ export function commandAt(where: Where, command: readonly string[]): string[] {
   return [...enterCgroup, ...enterNetns, ...command];
 }
 
-/** Runs a command to its end and returns what it printed. Throws CommandError when its status isn't 0. */
-export function run(where: Where, command: readonly string[], input = ''): Promise<string> {
+/** Runs a command to its end and returns what it printed; `more`: beside the environment. Throws CommandError when its status isn't 0. */
+export function run(where: Where, command: readonly string[], input = '', more: Readonly<Record<string, string>> = {}): Promise<string> {
   const [file, ...args] = commandAt(where, command);
   return new Promise((resolve, reject) => {
-    const child = spawn(file!, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(file!, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...more } });
     let output = '';
     let errors = '';
     child.stdout.on('data', (chunk: Buffer) => {

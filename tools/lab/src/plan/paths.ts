@@ -14,6 +14,8 @@ export interface LabPaths {
   readonly bpf: string;
   readonly redis: string;
   readonly nats: string;
+  /** The lab's authority, its processes' certificates and Redis' passwords: for root alone. */
+  readonly credentials: string;
 }
 
 /** Where a unix socket's path must end (sun_path has 108 bytes, one of them a zero). */
@@ -30,6 +32,7 @@ export function labPaths(root: string): LabPaths {
     bpf: join(root, 'bpf'),
     redis: join(root, 'redis'),
     nats: join(root, 'nats'),
+    credentials: join(root, 'credentials'),
   };
 }
 

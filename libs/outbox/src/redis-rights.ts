@@ -1,0 +1,36 @@
+/** Keys of a service, as patterns of Redis' access lists; `reads`: those of others that its scripts look at. */
+interface Keys {
+  readonly own: readonly string[];
+  readonly reads: readonly string[];
+}
+
+/** Which incarnation holds is everybody's to see, and to open where there is none. */
+const common = ['myelin:incarnation', 'myelin:life'];
+
+/** Every user, and its keys (the table of keys is in the README). */
+const keys: Readonly<Record<string, Keys>> = {
+  'identity-allocator': {
+    own: ['myelin:identity:*', 'myelin:stream:identities:*', 'myelin:stream:endpoints:*', 'myelin:stream:nodes:*'],
+    reads: ['myelin:ipam:*'],
+  },
+  'policy-compiler': { own: ['myelin:stream:policies:*'], reads: [] },
+  ipam: { own: ['myelin:ipam:*'], reads: [] },
+};
+
+/** Scripts, what they call, and what a client asks at its beginning. Nothing that shows or changes more than keys. */
+const commands = ['-@all', '+@read +@write +@stream +@connection +eval +evalsha +time', '-@dangerous -@admin', '+info +config|get'];
+
+/** Names of the services that have a user in Redis. */
+export const redisUsers: readonly string[] = Object.keys(keys);
+
+/**
+ * Redis' access list (`aclfile`): a user for each service, who touches its own keys only, and `default`, who may do all. Whoever gives no password may do nothing.
+ * `default` can't be less: as that user Redis 7.0 reads its append-only file, and leaves out what the user may not do. `passwordHash(user)`: SHA-256 of its password, hex.
+ */
+export function redisAccessList(passwordHash: (user: string) => string): string {
+  const services = Object.entries(keys).map(([user, { own, reads }]) => {
+    const patterns = [...[...common, ...own].map((key) => `~${key}`), ...reads.map((key) => `%R~${key}`)];
+    return `user ${user} on #${passwordHash(user)} ${patterns.join(' ')} resetchannels ${commands.join(' ')}`;
+  });
+  return [`user default on #${passwordHash('default')} ~* &* +@all`, ...services, ''].join('\n');
+}
