@@ -78,6 +78,9 @@ const traffic = command(
     description: message`Keeps the exchanges of a JSON array going (probes, with "expect": "reply" or "none"), each asking every 10 ms; tells every loss, gap and unpoliced packet.`,
   },
 );
+const rotate = command('rotate', object({ action: constant('rotate'), timeout }), {
+  description: message`Gives every process a new certificate and key while it runs.`,
+});
 const process = argument(string({ metavar: 'PROCESS' }));
 const end = argument(string({ metavar: 'node:NODE|control|outside' }));
 const onProcess = (what: 'kill' | 'stop' | 'cont' | 'start', description: Message) =>
@@ -130,7 +133,7 @@ const fault = command(
 );
 
 /** The whole command line. */
-export const commandLine = or(up, apply, remove, exec, status, down, probe, traffic, fault);
+export const commandLine = or(up, apply, remove, exec, status, down, probe, traffic, fault, rotate);
 
 /** What a parsed command line says; `action` tells which. */
 export type Command = InferValue<typeof commandLine>;

@@ -34,6 +34,8 @@ async function execute(command: Command, context: CommandContext): Promise<numbe
       return (await import('./commands/probe.ts')).probe(context, command.file);
     case 'traffic':
       return (await import('./commands/traffic.ts')).traffic(context, command.file, command.seconds, command.json);
+    case 'rotate':
+      return (await import('./commands/rotate.ts')).rotate(context, command.timeout);
     case 'fault':
       return (await import('./commands/fault.ts')).fault(context, command, command.timeout);
   }

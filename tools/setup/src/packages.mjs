@@ -18,6 +18,7 @@ const systemPackages = {
   make: 'builds both',
   'redis-server': 'durable state of the control plane',
   'nats-server': 'state streams of the control plane',
+  openssl: 'reads the certificates that are made, in tests',
   nftables: 'masquerade',
   iproute2: 'links, addresses and routes',
   'iputils-ping': 'ICMP probes',

@@ -41,6 +41,16 @@ export const controlProcesses = ({ replicas }: Pick<LabState, 'replicas'>): read
   ...Object.keys(services).flatMap((service) => replicaNames(service, replicas)),
 ];
 
+/** Which replica of which service a name stands for. */
+function replicaNamed(name: string): { readonly service: Service; readonly replica: number } {
+  const [, service, replica = '1'] = /^(.*?)(?:-(\d+))?$/.exec(name)! as unknown as [string, Service, string | undefined];
+  return { service, replica: Number(replica) };
+}
+
+/** Makes the certificate of NATS or of a service's replica anew. */
+export const certifyControlProcess = (lab: Lab, name: string): CredentialFiles =>
+  certify(lab, name, { kind: 'service', name: replicaNamed(name).service });
+
 /** Starts Redis, NATS and the services, all at once: each waits for what it needs. */
 export async function startControlPlane(lab: Lab): Promise<void> {
   await Promise.all(controlProcesses(lab.state).map((name) => startControlProcess(lab, name)));
@@ -83,7 +93,7 @@ function natsCommand(lab: Lab): string[] {
   const { nats } = lab.paths;
   mkdirSync(nats, { recursive: true });
   const config = join(nats, 'nats.conf');
-  writeFileSync(config, natsConfig(nats, certify(lab, 'nats', { kind: 'service', name: 'nats' })));
+  writeFileSync(config, natsConfig(nats, certifyControlProcess(lab, 'nats')));
   return ['nats-server', '--config', config];
 }
 
@@ -96,8 +106,8 @@ ${natsAccount()}`;
 
 function serviceCommand(lab: Lab, name: string): string[] {
   const { projectRoot, paths } = lab;
-  const [, service, replica = '1'] = /^(.*?)(?:-(\d+))?$/.exec(name)! as unknown as [string, Service, string | undefined];
-  const port = portOf(service, Number(replica));
+  const { service, replica } = replicaNamed(name);
+  const port = portOf(service, replica);
   const options = {
     listen: `${fabric.control}:${port}`,
     'listen-unix': serviceSocket(paths, name),
@@ -106,7 +116,7 @@ function serviceCommand(lab: Lab, name: string): string[] {
     redis: `redis://${service}@${fabric.control}:${ports.redis}`,
     'redis-password-file': redisPassword(paths, service).file,
     nats: natsUrl,
-    ...tlsOptions(certify(lab, name, { kind: 'service', name: service })),
+    ...tlsOptions(certifyControlProcess(lab, name)),
   };
   return [process.execPath, appBundle(projectRoot, service), ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])];
 }

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import type { CredentialFiles } from '@myelin/credentials';
 import { isMyelinError } from '@myelin/rpc';
 import { launch } from '../machine/process.ts';
 import { agentBpffs, agentSocket, agentStateDir, logFile } from '../plan/paths.ts';
@@ -23,6 +24,9 @@ export async function startNode(lab: Lab, node: NodeState): Promise<void> {
   await Promise.all([startAgent(lab, node), startWorkload(lab, place, nodePorts, node.addresses)]);
 }
 
+/** Makes the certificate of a node's agent anew. */
+export const certifyAgent = (lab: Lab, { name }: NodeState): CredentialFiles => certify(lab, `node-agent.${name}`, { kind: 'node', name });
+
 /** Starts the agent of a node, the first one or the next. */
 export async function startAgent(lab: Lab, node: NodeState): Promise<void> {
   const { paths, projectRoot } = lab;
@@ -40,7 +44,7 @@ export async function startAgent(lab: Lab, node: NodeState): Promise<void> {
     ['policy', serviceAddress(lab.state, 'policy-compiler')],
     ['ipam', serviceAddress(lab.state, 'ipam')],
     ['nats', natsUrl],
-    ...Object.entries(tlsOptions(certify(lab, `node-agent.${node.name}`, { kind: 'node', name: node.name }))),
+    ...Object.entries(tlsOptions(certifyAgent(lab, node))),
     ...Object.entries(lab.state.network),
     ...Object.entries(folders),
   ];
