@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Event, eventReply } from '@myelin/datapath-layout';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -19,6 +20,14 @@ beforeEach(() => {
 
 /** Longer than a tick of the flow table. */
 const nextTickMs = 400;
+
+/** Longer than a jiffy (HZ 100: 10 ms) and than what `bootNs` leaves off. */
+const roughlyNs = 30_000_000n;
+
+/** CLOCK_BOOTTIME, a hundredth of a second at most ago, in nanoseconds. */
+function bootNs(): bigint {
+  return BigInt(Math.round(Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 100)) * 10_000_000n;
+}
 
 /** How many drops these records stand for. */
 function drops(events: readonly Event[]): number {
@@ -61,7 +70,18 @@ describe.each(families)('records over IPv%i', (family) => {
       bytes: BigInt(packet.length),
       repeats: 0,
     });
-    expect(events[0]!.timeNs).toBeGreaterThan(0n);
+  });
+
+  it('say when the packet came, to a jiffy', async () => {
+    for (const packet of [talk.syn(), talk.with({ sourceMac: server.mac }).udp(), new Talk(family, client, outside).udp()]) {
+      const before = bootNs();
+      const { events } = await node.fromPod(client, packet);
+      const after = bootNs();
+      expect(events).toHaveLength(1);
+      expect(events[0]!.timeNs).toBeGreaterThan(before - roughlyNs);
+      expect(events[0]!.timeNs).toBeLessThan(after + roughlyNs);
+      await sleep(100);
+    }
   });
 
   it('of an echo have its type and code in the place of ports', async () => {

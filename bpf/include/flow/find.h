@@ -65,6 +65,14 @@ __noinline __s64 flow_locate6(struct flow_key6 *key)
 	return key ? flow_locate((const flow_word *)key, FLOW_WORDS6) : -1;
 }
 
+/* Whether one of the key's two buckets may have it. New flows seldom match a tag, and are spared the call. */
+static __always_inline bool flow_may_hold(struct flow_bucket *home, __u64 hash, const int words)
+{
+	__u64 guests = FLOW_LOAD(home->guests);
+
+	return guests | flow_tag_matches(FLOW_LOAD(*flow_tags(home, words)), flow_tag(hash));
+}
+
 /* The preferred way is looked at before the tags: at half load three quarters of the entries lie there, and cost one cache line. */
 static __always_inline bool flow_find(const flow_word *key, struct flow_found *found, const int words)
 {
@@ -77,6 +85,8 @@ static __always_inline bool flow_find(const flow_word *key, struct flow_found *f
 	found->now = flow_now();
 	found->state = flow_state(bucket, flow_preferred_way(hash), words);
 	if (!flow_read(found->state, key, found, words)) {
+		if (!flow_may_hold(bucket, hash, words))
+			return false;
 		place = words == FLOW_WORDS4 ? flow_locate4((struct flow_key4 *)key) : flow_locate6((struct flow_key6 *)key);
 		if (place < 0)
 			return false;

@@ -19,6 +19,12 @@ union flow_key {
 	struct flow_key6 ipv6;
 };
 
+/* When the last record was made: stages/report.h. */
+struct moment {
+	__u64 jiffy;
+	__u64 time_ns;
+};
+
 struct run {
 	struct packet packet;
 	/* What follows is as the last run left it. */
@@ -28,6 +34,7 @@ struct run {
 	struct ruling ruling;
 	struct flow_decision decision;
 	struct event record; /* stages/repeats.h */
+	struct moment moment; /* kept from run to run */
 	union {
 		struct flow_ends4 ends4;
 		struct flow_ends6 ends6;

@@ -36,7 +36,7 @@ static __always_inline void conclude_drop(struct __sk_buff *skb, struct run *run
 		return;
 	name_self(packet);
 	if (packet->has_own_record || !is_repeat(skb, run, reason))
-		report(skb, packet, EVENT_DROP, VERDICT_DROPPED, reason);
+		report_drop(skb, run, reason);
 }
 
 static __always_inline void conclude(struct __sk_buff *skb, struct run *run, int outcome)

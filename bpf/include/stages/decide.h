@@ -134,13 +134,29 @@ static __always_inline int judge(struct run *run, const struct end *source, cons
 	return outcome;
 }
 
-/* New flows are reported when they are let through, and when only audit mode lets them. */
-static __always_inline void report_new(struct __sk_buff *skb, struct packet *packet)
+/* New flows are reported when they are let through, when only audit mode lets them, and when they are denied. */
+static __always_inline void report_decision(struct __sk_buff *skb, struct run *run, int outcome)
 {
-	if (packet->audited)
+	struct packet *packet = &run->packet;
+	enum event_type type = EVENT_VERDICT;
+	enum verdict verdict = VERDICT_FORWARDED;
+	int reason = REASON_NONE;
+
+	if (outcome != CARRY_ON) {
+		if (!packet->has_own_record)
+			return;
+		packet->is_reported = 1;
+		type = EVENT_DROP;
+		verdict = VERDICT_DROPPED;
+		reason = outcome;
+	} else if (packet->reply || packet->entry == ENTRY_ORIGINAL) {
+		return;
+	} else if (packet->audited) {
 		packet->at = packet->audited_at;
-	if (!packet->reply && packet->entry != ENTRY_ORIGINAL)
-		report(skb, packet, EVENT_VERDICT, packet->audited ? VERDICT_AUDIT : VERDICT_FORWARDED, packet->audited);
+		verdict = VERDICT_AUDIT;
+		reason = packet->audited;
+	}
+	report(skb, run, type, verdict, reason);
 }
 
 /* Each field by itself: what is written by one store and read by another of a different width waits for the first to reach the cache. */
@@ -184,7 +200,6 @@ __noinline int decide(struct __sk_buff *skb, struct run *run)
 		packet->at = packet->side;
 		outcome = store_allowed(skb, run, opener->zone);
 	}
-	if (outcome == CARRY_ON)
-		report_new(skb, packet);
+	report_decision(skb, run, outcome);
 	return outcome;
 }

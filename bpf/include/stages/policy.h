@@ -58,12 +58,10 @@ static __always_inline __u64 entry_with(const struct policy *policy, __u64 key)
  * The entry of the smallest block that holds the port, of the sizes that occur. A size is a power of two: the lowest bit set is the smallest, and its negative the mask of a block's first port.
  * `key`: all but the block.
  */
-__noinline __u64 find_entry(const struct policy *policy, __u64 key, __u32 sizes, __u32 port)
+static __always_inline __u64 find_entry(const struct policy *policy, __u64 key, __u32 sizes, __u32 port)
 {
 	__u64 said = 0;
 
-	if (!policy)
-		return 0;
 	for (int i = 0; i < 18 && sizes && !said; i++) {
 		__u32 size = sizes & -sizes;
 		__u64 block = (port & -size & 0xffff) << 1 | size;
@@ -77,39 +75,41 @@ __noinline __u64 find_entry(const struct policy *policy, __u64 key, __u32 sizes,
 	return said;
 }
 
-static __always_inline union saying say_of(const struct policy *policy, const struct decision_question *question, enum policy_space space, __u32 peer)
+static __always_inline union saying say_of(const struct policy *policy, __u64 what, enum policy_space space, __u32 peer)
 {
-	__u64 direction = question->what >> 16 & 3, protocol = question->what >> 24 & 255;
+	__u64 direction = what >> 16 & 3, protocol = what >> 24 & 255;
 	__u64 key = peer | protocol << POLICY_KEY_PROTOCOL | (__u64)space << POLICY_KEY_SPACE | direction << POLICY_KEY_DIRECTION;
 	__u32 sizes = policy->sizes[direction == DIRECTION_INGRESS ? space : POLICY_SPACES + space];
-	union saying saying = { .word = sizes ? find_entry(policy, key, sizes, question->what >> 32) : 0 };
+	union saying saying = { .word = sizes ? find_entry(policy, key, sizes, what >> 32) : 0 };
 
 	return saying;
 }
 
-/* Any deny denies, else any allow allows; 0: the default holds. */
-static __always_inline union saying decisive(const struct policy *policy, const struct decision_question *question)
+/* Any deny denies, else any allow allows; 0: the default holds. `what`, `peer`: of the question. One function for all three look-ups: calls are what costs. */
+__noinline __u64 decisive(const struct policy *policy, __u64 what, __u64 peer)
 {
-	union saying identity = say_of(policy, question, SPACE_IDENTITY, question->peer);
-	__u32 class_number = question->peer >> 32;
-	union saying class = { 0 };
-	union saying any = say_of(policy, question, SPACE_ANY, 0);
+	__u32 class_number = peer >> 32;
+	union saying identity, any, class = { 0 };
 
+	if (!policy)
+		return 0;
+	identity = say_of(policy, what, SPACE_IDENTITY, peer);
+	any = say_of(policy, what, SPACE_ANY, 0);
 	if (class_number)
-		class = say_of(policy, question, SPACE_CLASS, class_number);
+		class = say_of(policy, what, SPACE_CLASS, class_number);
 	if (identity.deny)
-		return identity;
+		return identity.word;
 	if (class.deny)
-		return class;
+		return class.word;
 	if (any.deny)
-		return any;
-	return identity.used ? identity : class.used ? class : any;
+		return any.word;
+	return identity.used ? identity.word : class.used ? class.word : any.word;
 }
 
 static __always_inline struct decision_answer look_up(const struct policy *policy, const struct decision_question *question)
 {
 	bool ingress = (question->what >> 16 & 3) == DIRECTION_INGRESS;
-	union saying saying = decisive(policy, question);
+	union saying saying = { .word = decisive(policy, question->what, question->peer) };
 	struct decision_answer answer = { .known = 1 };
 
 	if (saying.used) {

@@ -62,7 +62,7 @@ __noinline int is_repeat(struct __sk_buff *skb, struct run *run, enum drop_reaso
 	if (!repeats)
 		return false;
 	if (FLOW_LOAD(repeats->first.packets) == 0 && is_repeats_key(&repeats->key, &key) && FLOW_LOAD(repeats->tick) == now) {
-		describe(&run->record, skb, &run->packet, EVENT_DROP, VERDICT_DROPPED, reason);
+		describe(&run->record, skb, run, EVENT_DROP, VERDICT_DROPPED, reason);
 		is_described = true;
 	}
 	bpf_spin_lock(&repeats->lock);

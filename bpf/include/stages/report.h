@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "../maps/events.h"
+#include "../maps/run.h"
 #include "../parse/packet.h"
 #include "../types/reason.h"
 
@@ -41,9 +42,26 @@ static __always_inline enum event_reply reply_of(const struct packet *packet)
 	return packet->entry == ENTRY_NONE ? EVENT_REPLY_UNKNOWN : packet->entry == ENTRY_REPLY;
 }
 
-static __always_inline void describe(struct event *event, struct __sk_buff *skb, const struct packet *packet, enum event_type type, enum verdict verdict, enum drop_reason reason)
+/*
+ * Reading the clock takes as long as everything else about a record. Of those that one processor makes in a jiffy the first reads it, and lends its time to the others. `last`: what this processor
+ * remembers from record to record.
+ */
+static __always_inline __u64 time_of_record(struct moment *last)
 {
-	event->time_ns = bpf_ktime_get_boot_ns();
+	__u64 jiffy = bpf_jiffies64();
+
+	if (last->jiffy != jiffy) {
+		last->time_ns = bpf_ktime_get_boot_ns();
+		last->jiffy = jiffy;
+	}
+	return last->time_ns;
+}
+
+static __always_inline void describe(struct event *event, struct __sk_buff *skb, struct run *run, enum event_type type, enum verdict verdict, enum drop_reason reason)
+{
+	const struct packet *packet = &run->packet;
+
+	event->time_ns = time_of_record(&run->moment);
 	event->packets = 1 + packet->repeats;
 	event->bytes = packet->repeats ? packet->bytes : skb->len;
 	__builtin_memcpy(event->source, &packet->source, sizeof(event->source));
@@ -70,13 +88,19 @@ static __always_inline void describe(struct event *event, struct __sk_buff *skb,
 }
 
 /* One record about the packet in hand. */
-__noinline int report(struct __sk_buff *skb, struct packet *packet, enum event_type type, enum verdict verdict, enum drop_reason reason)
+static __always_inline void report(struct __sk_buff *skb, struct run *run, enum event_type type, enum verdict verdict, enum drop_reason reason)
 {
-	struct event *event = packet ? event_reserve() : NULL;
+	struct event *event = event_reserve();
 
 	if (!event)
-		return 0;
-	describe(event, skb, packet, type, verdict, reason);
+		return;
+	describe(event, skb, run, type, verdict, reason);
 	bpf_ringbuf_submit(event, 0);
+}
+
+__noinline int report_drop(struct __sk_buff *skb, struct run *run, enum drop_reason reason)
+{
+	if (run)
+		report(skb, run, EVENT_DROP, VERDICT_DROPPED, reason);
 	return 0;
 }

@@ -18,7 +18,7 @@ enum event_reply {
 };
 
 struct event {
-	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u64 time_ns; /* CLOCK_BOOTTIME, to a jiffy: records that a processor makes in one jiffy all have the time of the first */
 	__u64 packets;
 	__u64 bytes;
 	__u8 source[16]; /* IPv4 as ::ffff:a.b.c.d */

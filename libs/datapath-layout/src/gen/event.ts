@@ -35,7 +35,7 @@ export const eventReplyNames: Readonly<Record<number, keyof typeof eventReply>> 
 
 /** `struct event`. */
 export interface Event {
-  /** CLOCK_BOOTTIME */
+  /** CLOCK_BOOTTIME, to a jiffy: records that a processor makes in one jiffy all have the time of the first */
   readonly timeNs: bigint;
   readonly packets: bigint;
   readonly bytes: bigint;
