@@ -120,21 +120,21 @@ enum {
 	HOP_OF_A_SUM = 0xfeff, /* one hop less: -0x0100, as the hop limit is the second byte of its word */
 };
 
-static __always_inline int decide_arrival(struct __sk_buff *skb, struct run *run)
+/* Whether an ICMP error belongs to a flow. The claim is checked here, as no decision about the error itself will. */
+static __always_inline int relate_arrival(struct __sk_buff *skb, struct packet *packet)
 {
-	struct packet *packet = &run->packet;
 	int outcome = admit(packet);
 
-	if (outcome != CARRY_ON)
-		return outcome;
-	if (packet->kind == PACKET_ICMP_ERROR) {
+	if (outcome == CARRY_ON)
 		outcome = check_claim(packet);
-		if (outcome == CARRY_ON)
-			outcome = relate(skb, packet);
-		if (outcome != UNDECIDED)
-			return outcome;
-	}
-	return decide(skb, run);
+	return outcome == CARRY_ON ? relate(skb, packet) : outcome;
+}
+
+static __always_inline int decide_arrival(struct __sk_buff *skb, struct run *run)
+{
+	int outcome = admit(&run->packet);
+
+	return outcome == CARRY_ON ? decide(skb, run) : outcome;
 }
 
 static __always_inline int enter_node(struct __sk_buff *skb, struct run *run, __u8 family)
@@ -150,7 +150,9 @@ static __always_inline int enter_node(struct __sk_buff *skb, struct run *run, __
 		return outcome;
 	if (family == 6 && packet->kind == PACKET_LINK_LOCAL)
 		return REASON_FORBIDDEN_ICMPV6;
-	outcome = packet->kind == PACKET_ICMP_ERROR ? UNDECIDED : recall(skb, run, NULL, &receiver, family);
+	outcome = packet->kind == PACKET_ICMP_ERROR ? relate_arrival(skb, packet) : UNDECIDED;
+	if (outcome == UNDECIDED)
+		outcome = recall(skb, run, NULL, &receiver, family);
 	if (outcome == UNDECIDED)
 		outcome = decide_arrival(skb, run);
 	if (outcome != CARRY_ON)

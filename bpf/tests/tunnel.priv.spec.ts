@@ -233,6 +233,45 @@ describe.each(families)('what comes from a tunnel, over IPv%i', (family) => {
     ).toMatchObject(denied);
   });
 
+  describe('and is an error about no flow', () => {
+    const stray = new Talk(family, remotePod, client).unreachable(new Talk(family, client, thirdPod).udp());
+    const error = () => node.fromTunnel(stray, byRemote(identities.remotePod));
+
+    it('is remembered as denied under its own key, whatever came before it', async () => {
+      node.tables.policies.set(client.subject, { ingressDefault: origins.clientDefault });
+      node.tables.policies.set(server.subject, { ingressDefault: origins.serverDefault });
+      expect(await send(remotePod)).toMatchObject(denied);
+      expect(await error()).toMatchObject(denied);
+      expect(await node.flowEntries()).toBe(0);
+      expect(await send(remotePod)).toMatchObject(denied);
+      expect(await node.flowEntries()).toBe(1);
+      expect(await error()).toMatchObject(denied);
+      expect(await node.flowEntries()).toBe(2);
+    });
+
+    it('drops from its third packet on without being asked about', async () => {
+      node.tables.policies.set(client.subject, { ingressDefault: origins.clientDefault });
+      const asked = async () => {
+        const outcome = await error();
+        expect(outcome).toMatchObject(denied);
+        return Object.keys(outcome.marks).some((name) => name.startsWith('COUNTER_DECISION'));
+      };
+      expect([await asked(), await asked(), await asked()]).toEqual([true, true, false]);
+    });
+
+    it('is a hit from its second packet on where a rule lets it', async () => {
+      expect(await error()).toMatchObject({ ...arrived, events: [{ type: 1, verdict: 1 }] });
+      expect(await error()).toMatchObject({ ...arrived, marks: { COUNTER_FLOW_HIT: 1 }, events: [] });
+    });
+
+    it('D1: is decided anew for the pod that has the address now', async () => {
+      await error();
+      const heir = node.tables.addPod({ ...client, slot: 9, subject: 13, mac: '0a:00:00:00:00:09' });
+      node.tables.policies.set(heir.subject, { ingressDefault: origins.other });
+      expect(await error()).toMatchObject({ ...denied, events: [{ destinationZone: heir.slot, ingressOrigin: origins.other }] });
+    });
+  });
+
   it('drops where it is neighbour discovery, or nobody can read it', async () => {
     const broken = talk(remotePod).with({ version: 5 }).udp();
     expect(await node.fromTunnel(broken, byRemote(identities.remotePod))).toMatchObject({ counter: 'ingress 134 REASON_INVALID_PACKET' });

@@ -28,7 +28,7 @@ struct moment {
 struct run {
 	struct packet packet;
 	/* What follows is as the last run left it. */
-	union flow_key key;
+	union flow_key key; /* filled by recall(), which every packet passes before it is decided */
 	struct end own;
 	struct end far;
 	struct ruling ruling;

@@ -29,6 +29,8 @@ export type Origin = 'host' | 'native';
 
 /** What of a run's context and number is not as usual. */
 interface TestRun {
+  /** One of them, so that a run finds what the one before it left in its processor's memory; null: whichever is free. */
+  readonly cpu?: number | null;
   readonly ingressIfindex?: number;
   readonly repeat?: number;
   readonly gsoSize?: number;
@@ -151,7 +153,7 @@ export class TestNode {
   /** The same pod's packets from several processors at once, each `repeat` times. */
   async fromPodAtOnce(pod: Pod, packets: readonly Buffer[], { repeat }: { readonly repeat: number }): Promise<Outcome> {
     return this.#account(packets, repeat, () =>
-      Promise.all(packets.map((packet) => this.#runProgram(this.#programs.fromPod, pod.slot, packet, { repeat }))),
+      Promise.all(packets.map((packet) => this.#runProgram(this.#programs.fromPod, pod.slot, packet, { cpu: null, repeat }))),
     );
   }
 
@@ -188,14 +190,14 @@ export class TestNode {
     program: BpfProgram,
     slot: number,
     packet: Buffer,
-    { ingressIfindex = 0, repeat = 1, gsoSize = 0 }: TestRun,
+    { cpu = 0, ingressIfindex = 0, repeat = 1, gsoSize = 0 }: TestRun,
   ): Promise<TestRunResult> {
     this.tables.attach(loopback, slot);
     const context = Buffer.alloc(contextFields.size);
     context.writeUInt32LE(ingressIfindex, contextFields.ingressIfindex);
     context.writeUInt32LE(loopback, contextFields.ifindex);
     context.writeUInt32LE(gsoSize, contextFields.gsoSize);
-    return program.testRun({ data: packet, context, repeat });
+    return program.testRun({ data: packet, context, repeat, ...(cpu !== null && { cpu }) });
   }
 
   async #account(packets: readonly Buffer[], repeat: number, run: () => Promise<readonly TestRunResult[]>): Promise<Outcome> {
