@@ -78,10 +78,10 @@ function indexKey(index: number): Buffer {
 }
 
 /** Takes an entry out of a table of the node's kernel, as nothing of ours would; returns how to put it back. */
-async function damage(name: string): Promise<() => void> {
+async function damage(name: string, wanted?: Buffer): Promise<() => void> {
   const map = table(name);
   const isArray = name === 'policy_entries';
-  const key = isArray ? indexKey(await usedBucket()) : (await entriesOf(map).next()).value!.key;
+  const key = wanted ?? (isArray ? indexKey(await usedBucket()) : (await entriesOf(map).next()).value!.key);
   const value = map.lookup(key)!;
   if (isArray) map.update(key, Buffer.alloc(map.info.valueSize));
   else map.delete(key);
@@ -109,6 +109,18 @@ describe('a receipt', () => {
     mend();
     expect(status).toBe(1);
     expect(deviations).not.toEqual([]);
+    expect(receipt()).toEqual({ status: 0, deviations: [] });
+  });
+
+  it.each([
+    ['0.0.0.0/0', 'prefixes_v4', 8],
+    ['::/0', 'prefixes_v6', 20],
+  ] as const)('names the missing row of %s, which no policy does', async (everything, name, keySize) => {
+    const mend = await damage(name, Buffer.alloc(keySize));
+    const { status, deviations } = receipt();
+    mend();
+    expect(status).toBe(1);
+    expect(deviations).toMatchObject([{ about: `addresses in ${everything}`, found: 'no entry: unknown' }]);
     expect(receipt()).toEqual({ status: 0, deviations: [] });
   });
 

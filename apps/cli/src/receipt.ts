@@ -1,6 +1,6 @@
 import { contains, formatPrefix } from '@myelin/address';
 import { identityRanges } from '@myelin/labels';
-import { type Deviation, verifySubject } from '@myelin/policy-verify';
+import { type Deviation, verifySubject, verifyWorld } from '@myelin/policy-verify';
 import { compareRevisions } from '@myelin/revision';
 import type { CompiledTables, HeldTables } from './adapters/policy-tables.ts';
 
@@ -19,7 +19,13 @@ export function standTogether(held: HeldTables, compiled: CompiledTables): boole
 
 /** All that a node's kernel would do otherwise than what was compiled; empty: nothing. Both must stand together. */
 export function deviationsOf(held: HeldTables, compiled: CompiledTables): readonly NodeDeviation[] {
-  return [...policyDeviations(held, compiled), ...rangeDeviations(held), ...endpointDeviations(held), ...bitDeviations(held, compiled)];
+  return [
+    ...policyDeviations(held, compiled),
+    ...rangeDeviations(held),
+    ...worldDeviations(held),
+    ...endpointDeviations(held),
+    ...bitDeviations(held, compiled),
+  ];
 }
 
 const about = (subject: number | null, what: string, expected: string, found: string): NodeDeviation => ({
@@ -56,6 +62,9 @@ function rangeDeviations({ rows, clusterRanges }: HeldTables): readonly NodeDevi
     ];
   });
 }
+
+const worldDeviations = ({ rows, clusterRanges }: HeldTables): readonly NodeDeviation[] =>
+  verifyWorld(rows, clusterRanges).map((deviation) => ({ subject: null, ...deviation }));
 
 function endpointDeviations({ endpoints }: HeldTables): readonly NodeDeviation[] {
   return endpoints

@@ -1,10 +1,11 @@
-import { contains, formatPrefix, type Prefix, prefix } from '@myelin/address';
+import { formatPrefix, type Prefix, prefix } from '@myelin/address';
 import { reservedName } from '@myelin/labels';
 import { isOutside, matchesPeer } from '@myelin/policy-evaluate';
 import type { LocalDirection, LocalEntry, LocalPolicy, PrefixRow } from '@myelin/policy-localize';
 import type { CompiledDirection, CompiledEntry, CompiledPolicy, Direction } from '@myelin/policy-model';
 import type { Deviation } from './deviation.ts';
-import { type Region, regionsOf } from './regions.ts';
+import { regionsOf } from './regions.ts';
+import { longestMatch } from './rows.ts';
 import {
   expectedSaying,
   foundSaying,
@@ -24,9 +25,6 @@ export interface KernelSubject {
 
 /** Directions of a policy, in the order in which deviations are told. */
 const directions: readonly Direction[] = ['ingress', 'egress'];
-
-/** Longest match of an address in the kernel's prefix table. */
-type RowOf = (region: Region) => PrefixRow | null;
 
 /**
  * What the kernel decides otherwise than the compiled policy says, over all peers, protocols and ports; empty: nothing. `rows` is the kernel's whole prefix table.
@@ -86,7 +84,7 @@ function verifyRegions(
     const matching = (entries: readonly CompiledEntry[]) =>
       entries.filter(({ peer }) => matchesPeer(peer, { identity, address: region.at }));
     return [
-      // Identity 0: addresses of the cluster that nobody has; they drop before any policy is asked (design D4).
+      // Identity 0: addresses of the cluster that nobody has; they drop before any policy is asked (design D4). Others are `verifyWorld`'s to tell.
       ...(identity === 0 ? [] : compare(`addresses outside the cluster in ${where}`, matching(outside), `identity ${identity}`)),
       ...compare(`addresses in ${where}`, matching(anywhere), `class ${row?.peerClass ?? 0}`),
     ];
@@ -118,11 +116,6 @@ function identitiesOf(compiled: CompiledDirection, local: LocalDirection): reado
 function namedPrefixes({ entries }: CompiledDirection): readonly Prefix[] {
   const texts = entries.flatMap(({ peer }) => (peer.kind === 'cidr' || peer.kind === 'ipBlock' ? [peer.prefix, ...peer.except] : []));
   return [...new Set(texts)].map((text) => prefix(text));
-}
-
-function longestMatch(rows: readonly PrefixRow[]): RowOf {
-  const narrowestFirst = [...rows].sort((a, b) => b.prefix.bits - a.prefix.bits);
-  return ({ at }) => narrowestFirst.find((row) => contains(row.prefix, at)) ?? null;
 }
 
 function differences(
