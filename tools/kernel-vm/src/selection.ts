@@ -9,8 +9,6 @@ const selection = ['bpf/tests/to-pod', 'bpf/tests/veth', 'bpf/tests/overlay'] as
 export function testCommand(full: boolean, reportFile: string): readonly string[] {
   return [
     ...['node', 'node_modules/vitest/vitest.mjs', 'run', '--project', 'privileged', '--no-isolate'],
-    // Emulated processors are slow, and shared.
-    ...['--testTimeout=600000', '--hookTimeout=600000'],
     ...['--reporter=dot', '--reporter=json', `--outputFile.json=${reportFile}`],
     ...neverHere.flatMap((pattern) => ['--exclude', pattern]),
     ...(full ? everything : selection),

