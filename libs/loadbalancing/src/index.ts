@@ -1,3 +1,6 @@
+export { Balancer, type BalancerEvent, type Changes } from './balancer.ts';
+export { defaultTableSize, isTableSize, type TableSize, tableSizes } from './maglev/size.ts';
+export { maglevTable, nobody, type TableOptions, type WeightedBackend } from './maglev/table.ts';
 export type {
   BalancedProtocol,
   EndpointSlice,
@@ -13,3 +16,15 @@ export type {
 } from './model.ts';
 export { parseEndpointSlice, parseService, type Read } from './read.ts';
 export { serviceNameLabel } from './read-slice.ts';
+export {
+  type Backend,
+  backendName,
+  endpointName,
+  type Frontend,
+  frontendName,
+  type Pool,
+  type ServiceRow,
+  serviceKey,
+  type TakenFrontend,
+  usableBackends,
+} from './state.ts';
