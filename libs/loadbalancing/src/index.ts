@@ -16,6 +16,7 @@ export type {
 } from './model.ts';
 export { parseEndpointSlice, parseService, type Read } from './read.ts';
 export { serviceNameLabel } from './read-slice.ts';
+export { endpointsPerSlice, type PodState, slicesOfPods } from './slices-of-pods.ts';
 export {
   type Backend,
   backendName,
