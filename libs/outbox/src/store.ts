@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Component, type Condition, Gate, type Log, MyelinError, type Readiness } from '@myelin/service';
-import { greatestIncarnation, type NatsLink, openJetStream } from '@myelin/state-stream';
+import { greatestIncarnation, type NatsLink } from '@myelin/state-stream';
 import { advanceOpening, type IncarnationLook, type OpeningAnswers, type OpeningDeed, type OpeningState } from './opening-state.ts';
 import type { RedisLink } from './redis-link.ts';
 import { plainScript, type Script } from './script.ts';
@@ -125,7 +125,7 @@ export class Store implements Component {
         this.#condition.missing('Redis is empty: waiting for NATS, to see which incarnations there have been');
         // Not for ever: another service may open one meanwhile.
         const connection = await nats.connection(AbortSignal.any([signal, AbortSignal.timeout(natsWithinMs)]));
-        return greatestIncarnation(await openJetStream(connection));
+        return greatestIncarnation(connection, nats.ways);
       },
       open: async ({ life, greatest }) => {
         if (greatest === acceptEmpty) log.warn({ incarnation: `${greatest}` }, 'an operator gave up the rows of an incarnation');

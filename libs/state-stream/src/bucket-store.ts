@@ -2,10 +2,11 @@ import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager, jetstreamM
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Bucket, bucketOfStream, compareBuckets, formatBucket, streamOf, subjectOf } from './bucket.ts';
+import type { NatsWay } from './nats-rights.ts';
 
-/** Opens JetStream's management API; throws when JetStream is off or not up yet. */
-export function openJetStream(connection: NatsConnection): Promise<JetStreamManager> {
-  return jetstreamManager(connection, { timeout: 2000 });
+/** Opens JetStream's management API, of the account that `way` leads to (default: the own one); throws when JetStream is off or not up yet. */
+export function openJetStream(connection: NatsConnection, way?: Pick<NatsWay, 'api'>): Promise<JetStreamManager> {
+  return jetstreamManager(connection, { timeout: 2000, ...(way === undefined ? {} : { apiPrefix: way.api }) });
 }
 
 /** All buckets of the kind, oldest first. */
@@ -18,13 +19,14 @@ export async function listBuckets(manager: JetStreamManager, kind: string): Prom
   return buckets.sort(compareBuckets);
 }
 
-/** The greatest incarnation that any bucket of any kind bears; 0 where there is none. */
-export async function greatestIncarnation(manager: JetStreamManager): Promise<bigint> {
+/** The greatest incarnation that any bucket of any kind bears, in all accounts that `ways` lead to; 0 where there is none. */
+export async function greatestIncarnation(connection: NatsConnection, ways: readonly NatsWay[]): Promise<bigint> {
   let greatest = 0n;
-  for await (const name of manager.streams.names()) {
-    const bucket = bucketOfStream(name);
-    if (bucket !== null && bucket.incarnation > greatest) greatest = bucket.incarnation;
-  }
+  for (const way of ways)
+    for await (const name of (await openJetStream(connection, way)).streams.names()) {
+      const bucket = bucketOfStream(name);
+      if (bucket !== null && bucket.incarnation > greatest) greatest = bucket.incarnation;
+    }
   return greatest;
 }
 

@@ -27,7 +27,7 @@ export class BucketWatch {
       try {
         const connection = await this.#link.connection(signal);
         this.#subscription ??= this.#listen(connection);
-        const bucket = await this.newest(await openJetStream(connection));
+        const bucket = await this.newest(await openJetStream(connection, this.#link.wayTo(this.#kind)));
         if (bucket !== null) this.#onBucket(bucket);
       } catch {
         // NATS is away: whoever reads says so.
@@ -43,7 +43,7 @@ export class BucketWatch {
   }
 
   #listen(connection: NatsConnection): Subscription {
-    return connection.subscribe('$JS.EVENT.ADVISORY.STREAM.CREATED.*', {
+    return connection.subscribe(`${this.#link.wayTo(this.#kind).created}.*`, {
       callback: (error, message) => {
         const bucket = error === null ? bucketOfStream(message.subject.split('.').at(-1)!) : null;
         if (bucket?.kind === this.#kind) this.#onBucket(bucket);

@@ -3,7 +3,8 @@ import type { Security } from '@myelin/credentials';
 import { type Component, type Condition, Gate, type Log, type Readiness } from '@myelin/service';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
-import { proofFor } from './nats-proof.ts';
+import { proofFor, roleOf } from './nats-proof.ts';
+import { allWays, type NatsWay, wayToKind } from './nats-rights.ts';
 
 /** How to reach NATS. */
 export interface NatsLinkOptions {
@@ -31,6 +32,16 @@ export class NatsLink implements Component {
   constructor(options: NatsLinkOptions) {
     this.#options = options;
     this.#condition = options.readiness.condition('nats', `not connected to ${options.url} yet`);
+  }
+
+  /** The way to a kind's streams. */
+  wayTo(kind: string): NatsWay {
+    return wayToKind(roleOf(this.#options.security), kind);
+  }
+
+  /** The ways to all streams. */
+  get ways(): readonly NatsWay[] {
+    return allWays(roleOf(this.#options.security));
   }
 
   start(): void {

@@ -1,6 +1,9 @@
 import type { Security } from '@myelin/credentials';
 import type { ConnectionOptions } from '@nats-io/transport-node';
-import { natsRole } from './nats-rights.ts';
+import { type NatsRole, natsRole } from './nats-rights.ts';
+
+/** What somebody with this security is at NATS; null where NATS doesn't ask. */
+export const roleOf = (security: Security): NatsRole | null => (security === 'insecure' ? null : natsRole(security.current.name));
 
 /** How a client proves itself to NATS, and what it wants proven. Certificates are taken anew at each connection. */
 export function proofFor(security: Security): Pick<ConnectionOptions, 'tls' | 'inboxPrefix'> {

@@ -1,4 +1,59 @@
 import type { PeerName } from '@myelin/credentials';
+import type { streamKinds } from './kind.ts';
+
+/** An account of NATS: subjects and streams of its own. One for each publisher: nobody else's words can get into its buckets. */
+type Account = 'identity' | 'policy';
+
+/** Where a kind's buckets are. */
+const accountOfKind: Readonly<Record<keyof typeof streamKinds, Account>> = {
+  identities: 'identity',
+  endpoints: 'identity',
+  nodes: 'identity',
+  policies: 'policy',
+};
+
+const api = '$JS.API';
+const events = '$JS.EVENT.ADVISORY.STREAM.CREATED';
+
+/** Calls of JetStream, as patterns behind its prefix. */
+const look = ['INFO', 'STREAM.NAMES'];
+const next = 'CONSUMER.MSG.NEXT.*.*';
+/** Reading streams, through consumers of one's own. */
+const read = [...look, 'STREAM.INFO.*', 'STREAM.MSG.GET.*', 'CONSUMER.CREATE.*.*.>', 'CONSUMER.INFO.*.*', next, 'CONSUMER.DELETE.*.*'];
+/** Making buckets, purging tombstones, removing what is done with. */
+const keep = ['STREAM.CREATE.*', 'STREAM.PURGE.*', 'STREAM.DELETE.*'];
+
+/** What an account sees of the other one. */
+interface Sight {
+  readonly of: Account;
+  readonly calls: readonly string[];
+  /** Hears of new streams there. */
+  readonly hears: boolean;
+}
+
+const sights: Readonly<Record<Account, Sight>> = {
+  // Which incarnations there have been.
+  identity: { of: 'policy', calls: look, hears: false },
+  // The identities that policies select.
+  policy: { of: 'identity', calls: read, hears: true },
+};
+
+/** A user: its account, what it may call there and through its account's sight of the other one, and whether it writes rows. */
+interface User {
+  readonly account: Account;
+  readonly calls: readonly string[];
+  readonly abroad: readonly string[];
+  readonly writes: boolean;
+}
+
+/** Every user; who isn't here may not even connect. */
+const users: Readonly<Record<string, User>> = {
+  'identity-allocator': { account: 'identity', calls: [...read, ...keep], abroad: look, writes: true },
+  'policy-compiler': { account: 'policy', calls: [...read, ...keep], abroad: read, writes: true },
+  // Asks for the greatest incarnation, once.
+  ipam: { account: 'identity', calls: look, abroad: look, writes: false },
+  node: { account: 'identity', calls: read, abroad: [], writes: false },
+};
 
 /** What somebody is at NATS. */
 export interface NatsRole {
@@ -14,50 +69,76 @@ export function natsRole({ kind, name }: Pick<PeerName, 'kind' | 'name'>): NatsR
   return { user, inboxPrefix: `_INBOX.${user}` };
 }
 
-/** Subjects that a user may write to, and listen to beside its own inbox. */
-interface Rights {
-  readonly publish: readonly string[];
-  readonly subscribe: readonly string[];
+/** The way to an account's streams. */
+export interface NatsWay {
+  /** Prefix of JetStream's calls. */
+  readonly api: string;
+  /** Subject of its word that a stream was made, up to the stream's name. */
+  readonly created: string;
 }
 
-const api = '$JS.API';
-/** Which streams there are. */
-const look = [`${api}.INFO`, `${api}.STREAM.NAMES`];
-/** To read streams through consumers of its own, and to hear of new ones. */
-const reader: Rights = {
-  publish: [
-    ...look,
-    `${api}.STREAM.INFO.*`,
-    `${api}.STREAM.MSG.GET.*`,
-    `${api}.CONSUMER.CREATE.*.*.>`,
-    `${api}.CONSUMER.INFO.*.*`,
-    `${api}.CONSUMER.MSG.NEXT.*.*`,
-    `${api}.CONSUMER.DELETE.*.*`,
-  ],
-  subscribe: ['$JS.EVENT.ADVISORY.STREAM.CREATED.*'],
-};
-/** To make buckets, write rows, purge tombstones and remove buckets that are done with, too. A bucket's name is one token of its subject, so that rights can't tell kinds apart. */
-const publisher: Rights = {
-  publish: [...reader.publish, '$KV.*.>', `${api}.STREAM.CREATE.*`, `${api}.STREAM.PURGE.*`, `${api}.STREAM.DELETE.*`],
-  subscribe: reader.subscribe,
-};
+const atHome: NatsWay = { api, created: events };
+const wayFrom = (home: Account | undefined, account: Account): NatsWay =>
+  home === undefined || home === account ? atHome : { api: `${account}.API`, created: `${account}.${events}` };
 
-/** Every user and what it may do; who isn't here may not even connect. */
-const rights: Readonly<Record<string, Rights>> = {
-  'identity-allocator': publisher,
-  'policy-compiler': publisher,
-  // Asks for the greatest incarnation, once.
-  ipam: { publish: look, subscribe: [] },
-  node: reader,
-};
+/** How a role finds a kind's streams; null: at a server that has no accounts. */
+export function wayToKind(role: NatsRole | null, kind: string): NatsWay {
+  const home = role === null ? undefined : users[role.user]?.account;
+  return wayFrom(home, accountOfKind[kind as keyof typeof accountOfKind] ?? home);
+}
 
-/** The account of all users with their rights, as nats-server's configuration wants it. Nobody comes in without a user, or is more than one. */
-export function natsAccount(): string {
-  const users = Object.keys(rights).map((user) => {
-    const { publish, subscribe } = rights[user]!;
-    const list = (subjects: readonly string[]) => `[${subjects.map((subject) => JSON.stringify(subject)).join(', ')}]`;
-    const own = `_INBOX.${user}.>`;
-    return `    { user: ${JSON.stringify(user)}, permissions: { publish: { allow: ${list(publish)} }, subscribe: { allow: ${list([own, ...subscribe])} } } }`;
+/** The ways to all streams that there are, of whatever kind. */
+export function allWays(role: NatsRole | null): readonly NatsWay[] {
+  const home = role === null ? undefined : users[role.user]?.account;
+  return home === undefined ? [atHome] : [atHome, wayFrom(home, sights[home].of)];
+}
+
+/** All accounts with their users and rights, as nats-server's configuration wants them. Nobody comes in without a user, or is more than one. */
+export function natsAccounts(): string {
+  const accounts = (Object.keys(sights) as Account[]).map((account) => {
+    const other = sights[account].of;
+    const lists = { users: usersOf(account), exports: exportsTo(other), imports: importsOf(account) };
+    const text = Object.entries(lists).map(([name, items]) => `    ${name}: [\n${items.map((item) => `      ${item}\n`).join('')}    ]\n`);
+    return `  ${account}: {\n    jetstream: enabled\n${text.join('')}  }\n`;
   });
-  return `accounts {\n  MYELIN: {\n    jetstream: enabled\n    users: [\n${users.join('\n')}\n    ]\n  }\n}\n`;
+  return `accounts {\n${accounts.join('')}}\n`;
+}
+
+const quoted = (subjects: readonly string[]) => `[${subjects.map((subject) => `"${subject}"`).join(', ')}]`;
+
+function usersOf(account: Account): readonly string[] {
+  const { of, hears } = sights[account];
+  const abroad = wayFrom(account, of);
+  return Object.keys(users).flatMap((name) => {
+    const { account: home, calls, abroad: further, writes } = users[name]!;
+    if (home !== account) return [];
+    const publish = [
+      ...calls.map((call) => `${api}.${call}`),
+      ...further.map((call) => `${abroad.api}.${call}`),
+      ...(writes ? ['$KV.*.>'] : []),
+    ];
+    const reads = calls.includes(next);
+    const subscribe = [
+      `_INBOX.${name}.>`,
+      ...(reads ? [`${events}.*`] : []),
+      ...(hears && further.includes(next) ? [`${abroad.created}.*`] : []),
+    ];
+    return [`{ user: "${name}", permissions: { publish: { allow: ${quoted(publish)} }, subscribe: { allow: ${quoted(subscribe)} } } }`];
+  });
+}
+
+/** What `account`'s sight of this one shows. No pattern covers another one: nats-server 2.9 sends what two cover twice. */
+function exportsTo(account: Account): readonly string[] {
+  const { calls, hears } = sights[account];
+  const services = calls.map(
+    (call) => `{ service: "${api}.${call}"${call === next ? ', response_type: stream' : ''}, accounts: [${account}] }`,
+  );
+  return hears ? [...services, `{ stream: "${events}.*", accounts: [${account}] }`] : services;
+}
+
+function importsOf(account: Account): readonly string[] {
+  const { of, calls, hears } = sights[account];
+  const way = wayFrom(account, of);
+  const services = calls.map((call) => `{ service: { account: ${of}, subject: "${api}.${call}" }, to: "${way.api}.${call}" }`);
+  return hears ? [...services, `{ stream: { account: ${of}, subject: "${events}.*" }, prefix: "${of}" }`] : services;
 }

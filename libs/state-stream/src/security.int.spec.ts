@@ -12,6 +12,8 @@ import {
   BucketWriter,
   createBucket,
   deleteBucket,
+  formatBucket,
+  greatestIncarnation,
   lastSequenceOf,
   listBuckets,
   NatsLink,
@@ -19,7 +21,7 @@ import {
   StreamConsumer,
   streamKinds,
 } from './index.ts';
-import { natsAccount, natsRole } from './nats-rights.ts';
+import { natsAccounts, natsRole } from './nats-rights.ts';
 
 const within = (minutes: number) => ({ from: new Date(Date.now() - 60_000), to: new Date(Date.now() + minutes * 60_000) });
 const bucket: Bucket = { kind: 'identities', incarnation: 5n, number: 1 };
@@ -70,7 +72,7 @@ function startNats(self: Self, name: string): Promise<ChildServer> {
     mkdirSync(data, { recursive: true });
     const config = join(data, 'nats.conf');
     const tls = `tls { ca_file: "${ca}", cert_file: "${cert}", key_file: "${key}", verify_and_map: true }`;
-    writeFileSync(config, `host: "127.0.0.1"\nport: ${port}\njetstream { store_dir: "${data}" }\n${tls}\n${natsAccount()}`);
+    writeFileSync(config, `host: "127.0.0.1"\nport: ${port}\njetstream { store_dir: "${data}" }\n${tls}\n${natsAccounts()}`);
     return ['nats-server', '--config', config];
   });
 }
@@ -140,6 +142,92 @@ describe('a node', () => {
       [...denied.map((text) => `publish ${text}`), ...mayListen.map((text) => `subscription ${text}`)].sort(),
     );
     expect(await lastSequenceOf(await openJetStream(publisher), bucket)).toBe(before);
+  });
+});
+
+describe('the two publishers', () => {
+  const compiler = { kind: 'service', name: 'policy-compiler' } as const;
+  const policies: Bucket = { kind: 'policies', incarnation: 7n, number: 1 };
+
+  it('have streams of their own: what one writes under the name of the other one gets nowhere', async () => {
+    const [own, other] = await Promise.all([connectionOf(allocator), connectionOf(compiler)]);
+    await createBucket(other, policies);
+    const manager = await openJetStream(own);
+    const before = await lastSequenceOf(manager, bucket);
+    other.publish(subject, 'forged');
+    await other.flush();
+    // A bucket of that name in its own account is its own: nobody who reads identities looks there.
+    await createBucket(other, { ...bucket, number: 9 });
+    expect(await listBuckets(manager, 'identities')).toEqual([bucket]);
+    expect(await lastSequenceOf(manager, bucket)).toBe(before);
+    expect(await listBuckets(manager, 'policies')).toEqual([]);
+    const calls = ['STREAM.CREATE', 'STREAM.PURGE', 'STREAM.DELETE', 'STREAM.UPDATE'];
+    const denied = calls.map((call) => `identity.API.${call}.KV_identities_5_1`);
+    expect(await refusals(compiler, denied, ['identity.>'])).toEqual(
+      [...denied.map((text) => `publish ${text}`), 'subscription identity.>'].sort(),
+    );
+    const reading = [
+      'policy.API.STREAM.INFO.KV_policies_7_1',
+      'policy.API.STREAM.MSG.GET.KV_policies_7_1',
+      'policy.API.CONSUMER.CREATE.KV_policies_7_1.a.b',
+    ];
+    expect(await refusals(allocator, reading, ['policy.>'])).toEqual(
+      [...reading.map((text) => `publish ${text}`), 'subscription policy.>'].sort(),
+    );
+  });
+
+  it('see the incarnations of all buckets, as does who publishes nothing', async () => {
+    for (const self of [allocator, compiler, { kind: 'service', name: 'ipam' } as const]) {
+      const { link: of } = link(open(self));
+      expect(await greatestIncarnation(await of.connection(AbortSignal.timeout(5000)), of.ways), self.name).toBe(7n);
+    }
+  });
+
+  it('and the one that compiles follows identities into the other account: a burst, a new bucket, over a restart', async () => {
+    const { link: of, readiness } = link(open(compiler));
+    const rows = new Set<string>();
+    const consumer = new StreamConsumer({
+      kind: streamKinds.identities,
+      link: of,
+      log: silentLog,
+      readiness,
+      onBatch: ({ changed, removed }) => {
+        for (const { key } of changed) rows.add(key);
+        for (const { key } of removed) rows.delete(key);
+      },
+    });
+    consumer.start();
+    cleanUp.push(() => consumer.stop());
+    const connection = await connectionOf(allocator);
+    const manager = await openJetStream(connection);
+    const writeAll = async (to: Bucket, first: number, count: number) => {
+      const writer = new BucketWriter(to, connection, manager);
+      const entries = Array.from({ length: count }, (_, index) => ({
+        key: `${first + index}`,
+        entry: {
+          type: 'row' as const,
+          revision: { incarnation: 5n, counter: BigInt(first + index) },
+          payload: streamKinds.identities.encode({ number: first + index, labels: ['k8s:a=b'] }),
+        },
+      }));
+      const revision = { incarnation: 5n, counter: BigInt(first + count - 1) };
+      const end = { key: '', entry: { type: 'end' as const, revision, bucket: formatBucket(to) } };
+      const writes = [...entries, end];
+      for (let at = 0; at < writes.length; at += 100)
+        expect(await writer.write((await lastSequenceOf(manager, to))!, writes.slice(at, at + 100))).toBe(true);
+      return revision;
+    };
+    await consumer.waitFor(await writeAll(bucket, 1000, 2000), 10_000);
+    expect(rows.size).toBeGreaterThanOrEqual(2000);
+    const next = { ...bucket, number: 2 };
+    await createBucket(connection, next);
+    await consumer.waitFor(await writeAll(next, 4000, 3), 3000);
+    expect([...rows].sort()).toEqual(['4000', '4001', '4002']);
+    await nats.kill();
+    await nats.resume();
+    await consumer.waitFor(await eventually(() => writeAll(next, 4100, 1)), 15_000);
+    expect(rows).toContain('4100');
+    await deleteBucket(manager, next);
   });
 });
 

@@ -107,7 +107,7 @@ export class StreamConsumer<Row> implements Component {
     while (!this.#stopped) {
       try {
         const connection = await link.connection(signal);
-        const manager = await openJetStream(connection);
+        const manager = await openJetStream(connection, link.wayTo(kind.name));
         this.#bucketIsThere.close();
         const bucket = await this.#watch.newest(manager);
         const current = this.#state.bucket;
@@ -131,8 +131,11 @@ export class StreamConsumer<Row> implements Component {
 
   /** Reads a bucket until it is gone or a newer one has appeared. */
   async #read(connection: NatsConnection, manager: JetStreamManager, bucket: Bucket): Promise<void> {
+    const { link, kind } = this.#options;
     this.#state.advance({ type: 'pass', bucket });
-    const consumer = await jetstream(connection).consumers.get(streamOf(bucket), { filter_subjects: `$KV.${formatBucket(bucket)}.>` });
+    const consumer = await jetstream(connection, { apiPrefix: link.wayTo(kind.name).api }).consumers.get(streamOf(bucket), {
+      filter_subjects: `$KV.${formatBucket(bucket)}.>`,
+    });
     const messages = await consumer.consume({ max_messages: 1000, expires: 10_000, idle_heartbeat: 2000, abort_on_missing_resource: true });
     this.#messages = messages;
     this.#heardAt = Date.now();

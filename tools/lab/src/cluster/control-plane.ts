@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CredentialFiles } from '@myelin/credentials';
 import { redisAccessList } from '@myelin/outbox/rights';
 import { isTransient } from '@myelin/rpc';
-import { natsAccount } from '@myelin/state-stream/rights';
+import { natsAccounts } from '@myelin/state-stream/rights';
 import { LabFailure } from '../failure.ts';
 import { isAlive, launch, logTail, type ProcessId } from '../machine/process.ts';
 import { fabric } from '../plan/address-plan.ts';
@@ -102,7 +102,7 @@ port: ${ports.nats}
 ports_file_dir: "${folder}"
 jetstream { store_dir: "${join(folder, 'jetstream')}" }
 tls { ca_file: "${ca}", cert_file: "${cert}", key_file: "${key}", verify_and_map: true }
-${natsAccount()}`;
+${natsAccounts()}`;
 
 function serviceCommand(lab: Lab, name: string): string[] {
   const { projectRoot, paths } = lab;
