@@ -93,7 +93,7 @@ it('certificates rotate under traffic: nothing is cut, what comes later uses the
     .join('\n');
   expect(logs).not.toMatch(/policy subscription broken|lost the connection to NATS|new certificates refused/);
   // Everything that is started again, and everything that comes to it again, meets by the new ones.
-  for (const process of ['nats', 'policy-compiler', 'identity-allocator']) {
+  for (const process of ['nats', 'policy-compiler']) {
     await lab.must('fault', 'kill', process);
     await lab.must('fault', 'start', process);
   }
