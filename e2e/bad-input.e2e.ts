@@ -100,6 +100,21 @@ describe('apply', () => {
     await expectProbes(lab, { 'red/client -> red/server TCP 80': 'reply' });
     expect((await lab.status()).pods).toHaveLength(2);
   });
+  it('takes a port name beside an ipBlock, and warns that it matches nobody there', async () => {
+    const blocks = ['198.51.100.0/24', '2001:db8:ffff::/64'].map((cidr) => ({ ipBlock: { cidr } }));
+    const to = [...blocks, { podSelector: app('client') }];
+    const policy = networkPolicy('red/names', {
+      podSelector: app('server'),
+      policyTypes: ['Egress'],
+      egress: [{ to, ports: [{ port: 'web' }, { port: 443 }] }],
+    });
+    const { status, stderr } = await lab.run('apply', '-f', lab.file([policy]));
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/spec\.egress\[0\]\.ports\[0\]\.port: the port name "web" matches nobody of the ipBlock beside it/);
+    await expectProbes(lab, { 'red/server -> outside TCP 443': 'reply', 'red/server -> outside TCP 80': 'timeout' });
+    await lab.delete(policy);
+  });
+
   it('passes kinds over that it has no use for yet, and applies the rest', async () => {
     const result = await lab.must(
       'apply',

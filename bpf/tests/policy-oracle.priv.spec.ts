@@ -19,7 +19,7 @@ import { type Speaker, Talk } from './packets/talk.ts';
 const nightly = process.env.MYELIN_NIGHTLY === '1';
 const policySets = nightly ? 20_000 : 2000;
 const flowsEach = 10;
-const timeoutMs = nightly ? 3_600_000 : 180_000;
+const timeoutMs = nightly ? 3_600_000 : 300_000;
 
 let nodes: readonly WorldNode[];
 beforeAll(async () => {

@@ -51,12 +51,13 @@ function readOther(manifest: Manifest, { errors, notes }: Reading): void {
   else errors.push(unknown);
 }
 
-function readPolicy(manifest: Manifest, { policies, errors, places }: Reading): void {
+function readPolicy(manifest: Manifest, { policies, errors, notes, places }: Reading): void {
   const parsed = parsePolicy(manifest);
   if (!parsed.ok) {
     errors.push(...parsed.errors);
     return;
   }
+  notes.push(...parsed.warnings.map(formatManifestError));
   const { kind, namespace, name } = parsed.policy.reference;
   const key = [kind, namespace, name].join('/');
   const first = places.get(key);

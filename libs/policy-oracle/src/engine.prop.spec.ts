@@ -11,7 +11,7 @@ import { SimulatedNode, type TableQuestion, tableQuestions } from './testing/sim
 
 const nightly = process.env.MYELIN_NIGHTLY === '1';
 const policySets = nightly ? 50_000 : 2_000;
-const timeoutMs = nightly ? 3_600_000 : 120_000;
+const timeoutMs = nightly ? 3_600_000 : 300_000;
 
 const union = (...lists: readonly (readonly string[])[]) => [...new Set(lists.flat())].sort();
 

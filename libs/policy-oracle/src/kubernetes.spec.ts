@@ -144,6 +144,15 @@ describe('ipBlock', () => {
     const policies = [knp({ policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: { cidr: '10.0.2.2/32' } }] }] })];
     expect(forwarded(policies, ['web > db', 'web > teller', 'web > n1'])).toEqual(['web > db']);
   });
+
+  it('at egress has no port names, for pods neither; peers beside it have theirs, and numbers hold for both', () => {
+    const to = [{ ipBlock: { cidr: '0.0.0.0/0' } }, { podSelector: { matchLabels: { app: 'none' } } }];
+    const flows = ['web > db TCP 80', 'web > outside TCP 80', 'web > db TCP 443', 'web > outside TCP 443'];
+    const egress = (peers: object[], ...ports: object[]) => [knp({ policyTypes: ['Egress'], egress: [{ to: peers, ports }] })];
+    expect(forwarded(egress(to, { port: 'http' }), flows)).toEqual([]);
+    expect(forwarded(egress(to, { port: 'http' }, { port: 443 }), flows)).toEqual(['web > db TCP 443', 'web > outside TCP 443']);
+    expect(forwarded(egress([...to, { podSelector: {} }], { port: 'http' }), flows)).toEqual(['web > db TCP 80']);
+  });
 });
 
 describe('the ports of a NetworkPolicy rule', () => {

@@ -30,13 +30,15 @@ function rulesOf({ spec }: KubernetesPolicy, { direction }: Question): Kubernete
 /** "The traffic must match both ports and from." */
 function ruleMatches(policy: KubernetesPolicy, rule: KubernetesRule, question: Question): boolean {
   const peers = question.direction === 'ingress' ? rule.from : rule.to;
-  return matchesPeers(policy, peers ?? [], question.peer) && matchesPorts(rule.ports ?? [], question);
+  const matching = (peers ?? []).filter((wanted) => peerMatches(policy, wanted, question.peer));
+  if (!isEveryone(peers) && matching.length === 0) return false;
+  // README, decision 16: a name beside an `ipBlock` at egress matches nobody of it.
+  const byBlock = question.direction === 'egress' && !isEveryone(peers) && matching.every(({ ipBlock }) => ipBlock != null);
+  return isEveryPort(rule.ports) || rule.ports!.some((port) => portMatches(port, question) && !(byBlock && typeof port.port === 'string'));
 }
 
 /** "If this field is empty or missing, this rule matches all sources ... Items in this list are combined using a logical OR operation." */
-function matchesPeers(policy: KubernetesPolicy, peers: KubernetesPeer[], peer: Peer): boolean {
-  return peers.length === 0 || peers.some((wanted) => peerMatches(policy, wanted, peer));
-}
+const isEveryone = (peers: KubernetesPeer[] | null | undefined): boolean => (peers ?? []).length === 0;
 
 /** "ipBlock: if this field is set then neither of the other fields can be." */
 function peerMatches(policy: KubernetesPolicy, wanted: KubernetesPeer, peer: Peer): boolean {
@@ -61,9 +63,7 @@ function inNamespaces(policy: KubernetesPolicy, selector: KubernetesPeer['namesp
 }
 
 /** "Each item in this list is combined using a logical OR. If this field is empty or missing, this rule matches all ports (traffic not restricted by port)." */
-function matchesPorts(ports: KubernetesPort[], question: Question): boolean {
-  return ports.length === 0 || ports.some((port) => portMatches(port, question));
-}
+const isEveryPort = (ports: KubernetesPort[] | null | undefined): boolean => (ports ?? []).length === 0;
 
 /** "protocol: if not specified, this field defaults to TCP." So a rule with ports never matches ICMP. "port: if not provided, this matches all port names and numbers." */
 function portMatches({ protocol, port, endPort }: KubernetesPort, question: Question): boolean {

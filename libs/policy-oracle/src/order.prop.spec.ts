@@ -9,7 +9,7 @@ import type { OracleWorld } from './world.ts';
 
 const nightly = process.env.MYELIN_NIGHTLY === '1';
 const runs = nightly ? 10_000 : 300;
-const timeoutMs = nightly ? 3_600_000 : 120_000;
+const timeoutMs = nightly ? 3_600_000 : 300_000;
 
 type Events = readonly CompilerEvent[];
 

@@ -4,7 +4,7 @@ import type { LabelSelector, Policy, PolicySpec, Rule } from '@myelin/policy-mod
 import type { z } from 'zod';
 import { type RuleContext, readCiliumRule } from './cilium-rule.ts';
 import type { ciliumClusterwideNetworkPolicySchema, ciliumNetworkPolicySchema, RuleManifest, SpecManifest } from './cilium-schema.ts';
-import { type Report, reporter } from './report.ts';
+import { type Report, type Reports, reporter } from './report.ts';
 import { canonicalSelector, ciliumKeys, readSelector, requireLabel } from './selector.ts';
 
 const ruleSections = ['ingress', 'ingressDeny', 'egress', 'egressDeny'] as const;
@@ -48,7 +48,7 @@ function readSpec(spec: SpecManifest, specIndex: number, path: JsonPath, namespa
 type CiliumManifest = z.output<typeof ciliumNetworkPolicySchema> | z.output<typeof ciliumClusterwideNetworkPolicySchema>;
 
 /** What a CiliumNetworkPolicy or CiliumClusterwideNetworkPolicy says. */
-export function readCiliumPolicy({ kind, metadata, spec, specs }: CiliumManifest, report: Report): Policy {
+export function readCiliumPolicy({ kind, metadata, spec, specs }: CiliumManifest, { report }: Reports): Policy {
   const namespace = kind === 'CiliumNetworkPolicy' ? ((metadata as { namespace?: string | null }).namespace ?? defaultNamespace) : '';
   const single = spec == null ? [] : [{ spec, path: ['spec'] as JsonPath }];
   const several = (specs ?? []).map((one, index) => ({ spec: one, path: ['specs', index] as JsonPath }));

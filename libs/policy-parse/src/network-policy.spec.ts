@@ -101,6 +101,35 @@ describe('a NetworkPolicy', () => {
     expect(portsOf(`{ports: [${port}]}`)).toEqual([match]);
   });
 
+  it('with a port name beside an ipBlock at egress is read, with a warning: it matches nobody of the block', () => {
+    const parsed = read('{egress: [{to: [{podSelector: {}}, {ipBlock: {cidr: 10.0.0.0/8}}], ports: [{port: 80}, {port: http}]}]}');
+    expect(parsed).toMatchObject({
+      ok: true,
+      policy: {
+        specs: [
+          {
+            rules: [
+              {
+                ports: [
+                  { protocol: 'TCP', ports: { first: 80, last: 80 } },
+                  { protocol: 'TCP', portName: 'http' },
+                ],
+              },
+            ],
+          },
+        ],
+      },
+    });
+    expect(parsed.ok && parsed.warnings.map(formatManifestError)).toEqual([
+      'f:4:95: document 1, spec.egress[0].ports[1].port: the port name "http" matches nobody of the ipBlock beside it; expected a number, or peers that are pods',
+    ]);
+    const fine = [
+      '{egress: [{to: [{podSelector: {}}], ports: [{port: http}]}]}',
+      '{ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}], ports: [{port: http}]}]}',
+    ];
+    expect(fine.map((text) => read(text))).toMatchObject(fine.map(() => ({ ok: true, warnings: [] })));
+  });
+
   it.each([
     [
       '{ingres: []}',
@@ -157,10 +186,6 @@ describe('a NetworkPolicy', () => {
     [
       '{ingress: [{ports: [{protocol: ANY}]}]}',
       'spec.ingress[0].ports[0].protocol: found string "ANY"; expected one of "TCP", "UDP", "SCTP"',
-    ],
-    [
-      '{egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8}}], ports: [{port: http}]}]}',
-      'spec.egress[0].ports[0].port: a port name beside an ipBlock; expected a number, or peers that are pods',
     ],
     [
       '{podSelector: {matchLabels: {"k8s:app": x}}}',

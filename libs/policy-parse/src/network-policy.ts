@@ -3,7 +3,7 @@ import { defaultNamespace, field, type JsonPath, namespacedMetadata } from '@mye
 import type { LabelRequirement, Peer, Policy, PortMatch, Rule } from '@myelin/policy-model';
 import { z } from 'zod';
 import { readPrefixExcept } from './prefix.ts';
-import { type Report, reporter } from './report.ts';
+import { type Report, type Reports, reporter } from './report.ts';
 import { canonicalSelector, namespaceKeys, podKeys, readSelector, requireKey, requireLabel, selectorSchema } from './selector.ts';
 
 const portNumber = 'a port: a whole number, 1–65535, or the name of a container port';
@@ -87,17 +87,20 @@ function readRule(
   ruleIndex: number,
   { peers, ports }: RuleManifest,
   namespace: string,
-  report: Report,
+  { report, warn }: Reports,
 ): Rule {
   const path = ['spec', section, ruleIndex];
   const side = section === 'ingress' ? 'from' : 'to';
   const read = (peers ?? []).map((manifest, index) => readPeer(manifest, namespace, [...path, side, index], report));
   const matches = (ports ?? []).map((manifest, index) => readPort(manifest, [...path, 'ports', index], report));
   if (section === 'egress' && read.some((one) => one?.kind === 'ipBlock')) {
-    // A name is a pod's; an address block has none, and widening the rule to whatever number pods give it elsewhere is no option.
+    // A name is a pod's; what is outside has none, and a block is known by address, which tells no pod's names (policy-oracle, decision 16).
     matches.forEach((match, index) => {
       if ('portName' in match)
-        reporter(report, [...path, 'ports', index, 'port'])('a port name beside an ipBlock', 'a number, or peers that are pods');
+        reporter(warn, [...path, 'ports', index, 'port'])(
+          `the port name ${JSON.stringify(match.portName)} matches nobody of the ipBlock beside it`,
+          'a number, or peers that are pods',
+        );
     });
   }
   return {
@@ -110,7 +113,7 @@ function readRule(
 }
 
 /** What a NetworkPolicy says; isolation as in the table of semantics.md. */
-export function readNetworkPolicy(manifest: z.output<typeof networkPolicySchema>, report: Report): Policy {
+export function readNetworkPolicy(manifest: z.output<typeof networkPolicySchema>, reports: Reports): Policy {
   const { metadata, spec } = manifest;
   const namespace = metadata.namespace ?? defaultNamespace;
   const written = spec?.policyTypes ?? [];
@@ -119,10 +122,10 @@ export function readNetworkPolicy(manifest: z.output<typeof networkPolicySchema>
     egress: written.length === 0 ? (spec?.egress ?? []).length > 0 : written.includes('Egress'),
   };
   const rules = [
-    ...(spec?.ingress ?? []).map(({ from, ports }, index) => readRule('ingress', index, { peers: from, ports }, namespace, report)),
-    ...(spec?.egress ?? []).map(({ to, ports }, index) => readRule('egress', index, { peers: to, ports }, namespace, report)),
+    ...(spec?.ingress ?? []).map(({ from, ports }, index) => readRule('ingress', index, { peers: from, ports }, namespace, reports)),
+    ...(spec?.egress ?? []).map(({ to, ports }, index) => readRule('egress', index, { peers: to, ports }, namespace, reports)),
   ];
-  const pods = readSelector(spec?.podSelector, ['spec', 'podSelector'], podKeys, report);
+  const pods = readSelector(spec?.podSelector, ['spec', 'podSelector'], podKeys, reports.report);
   const subject = canonicalSelector([requireLabel(derivedKeys.namespace, namespace), ...pods]);
   // A policy applies to the directions among its types only: rules of another one are dead letters, not allowances.
   const live = rules.filter(({ section }) => isolates[section as 'ingress' | 'egress']);

@@ -4,28 +4,33 @@ import type { z } from 'zod';
 import { readCiliumPolicy } from './cilium-policy.ts';
 import { ciliumClusterwideNetworkPolicySchema, ciliumNetworkPolicySchema } from './cilium-schema.ts';
 import { networkPolicySchema, readNetworkPolicy } from './network-policy.ts';
-import type { Report } from './report.ts';
+import type { Reports } from './report.ts';
 
-/** A policy, or everything that is wrong with its document. */
-export type Parsed = { readonly ok: true; readonly policy: Policy } | { readonly ok: false; readonly errors: readonly ManifestError[] };
+/** A policy and what in it is hardly meant (to be told, `expected` says what to write instead), or everything that is wrong with its document. */
+export type Parsed =
+  | { readonly ok: true; readonly policy: Policy; readonly warnings: readonly ManifestError[] }
+  | { readonly ok: false; readonly errors: readonly ManifestError[] };
 
 type Parser = (manifest: Manifest) => Parsed;
 
 /** Shape first; what a schema can't say is checked while reading, of a document with a wrong shape in what is left of it. */
-function parser<T extends z.ZodType>(apiVersion: string, schema: T, read: (shaped: z.output<T>, report: Report) => Policy): Parser {
+function parser<T extends z.ZodType>(apiVersion: string, schema: T, read: (shaped: z.output<T>, reports: Reports) => Policy): Parser {
   // What a policy is called and which version its document names don't change what its rules say.
   const standIns = { apiVersion, metadata: { name: 'unnamed' } };
   return (manifest) => {
     const shaped: Shaped<z.output<T>> = checkShape(manifest, schema, standIns);
     const problems: Problem[] = [];
-    const report: Report = (problem) => problems.push(problem);
+    const warnings: Problem[] = [];
+    const reports: Reports = { report: (problem) => problems.push(problem), warn: (problem) => warnings.push(problem) };
     if (shaped.ok) {
-      const policy = read(shaped.value, report);
-      return problems.length === 0 ? { ok: true, policy } : { ok: false, errors: inOrder(problems.map(manifest.errorAt)) };
+      const policy = read(shaped.value, reports);
+      return problems.length === 0
+        ? { ok: true, policy, warnings: inOrder(warnings.map(manifest.errorAt)) }
+        : { ok: false, errors: inOrder(problems.map(manifest.errorAt)) };
     }
     const rest = shaped.rest();
     if (rest === null) return { ok: false, errors: inOrder(shaped.errors) };
-    read(rest.value, report);
+    read(rest.value, reports);
     const more = problems.map(rest.inWhole).filter((problem) => problem !== null);
     return { ok: false, errors: inOrder([...shaped.errors, ...more.map(manifest.errorAt)]) };
   };

@@ -33,17 +33,7 @@ const port: fc.Arbitrary<KubernetesPort> = fc
 const someOf = <T>(item: fc.Arbitrary<T>) => orNull(fc.array(item, { maxLength: 3 }));
 
 const ingressRule: fc.Arbitrary<KubernetesRule> = fc.record({ from: someOf(peer), ports: someOf(port) }, { requiredKeys: [] });
-const egressRule: fc.Arbitrary<KubernetesRule> = fc
-  .record({ to: someOf(peer), ports: someOf(port) }, { requiredKeys: [] })
-  .map(enforceable);
-
-/** README, decision 16: names beside an `ipBlock` are refused at egress, so numbers stand in for them. */
-function enforceable({ ports, ...rule }: KubernetesRule): KubernetesRule {
-  if (ports == null) return ports === null ? { ...rule, ports } : rule;
-  const hasBlock = rule.to?.some(({ ipBlock }) => ipBlock != null) ?? false;
-  const numbered = (one: KubernetesPort) => (typeof one.port === 'string' ? { ...one, port: portNumbers[2] } : one);
-  return { ...rule, ports: hasBlock ? ports.map(numbered) : ports };
-}
+const egressRule: fc.Arbitrary<KubernetesRule> = fc.record({ to: someOf(peer), ports: someOf(port) }, { requiredKeys: [] });
 
 const spec = fc.record(
   {

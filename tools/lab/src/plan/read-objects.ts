@@ -2,6 +2,7 @@ import { parseAddress } from '@myelin/address';
 import {
   checkShape,
   defaultNamespace,
+  formatManifestError,
   type Manifest,
   type ManifestError,
   type ManifestFile,
@@ -176,6 +177,7 @@ function readPolicy(manifest: Manifest, reading: Reading): void {
     reading.errors.push(...parsed.errors);
     return;
   }
+  reading.notes.push(...parsed.warnings.map(formatManifestError));
   const { reference } = parsed.policy;
   if (reading.place(manifest, reference.namespace, reference.name))
     reading.policies.push({ reference, document: JSON.stringify(manifest.value) });
