@@ -2,6 +2,8 @@
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 
+/** How long an answer may take. Emulated processors (tools/kernel-vm) are slow, and shared. */
+const patienceMs = process.env.MYELIN_EMULATED === '1' ? 5000 : 1000;
 const [role, ...args] = process.argv.slice(2);
 
 function serve(family, port) {
@@ -12,7 +14,7 @@ function serve(family, port) {
 }
 
 function askTcp(address, port) {
-  const socket = connect({ host: address, port, timeout: 1000 }, () => socket.write('hello'));
+  const socket = connect({ host: address, port, timeout: patienceMs }, () => socket.write('hello'));
   socket.on('data', (chunk) => process.stdout.write(chunk));
   socket.on('timeout', () => process.exit(2));
   socket.on('error', () => process.exit(3));
@@ -29,7 +31,7 @@ function askUdp(address, port) {
   const send = () => socket.send('hello', port, address);
   send();
   setInterval(send, 200);
-  setTimeout(() => process.exit(2), 1000);
+  setTimeout(() => process.exit(2), patienceMs);
 }
 
 if (role === 'serve') serve(args[0], Number(args[1]));
