@@ -14,8 +14,11 @@ export type {
   SliceEndpoint,
   SlicePort,
 } from './model.ts';
+export { NodeTables } from './node-tables.ts';
+export { type NumberedPool, slotsOfPool } from './numbered-pool.ts';
 export { parseEndpointSlice, parseService, type Read } from './read.ts';
 export { serviceNameLabel } from './read-slice.ts';
+export { type BackendRow, type FrontendKey, keyText, type PoolRow, type Step } from './rows.ts';
 export { endpointsPerSlice, type PodState, slicesOfPods } from './slices-of-pods.ts';
 export {
   type Backend,
