@@ -1,6 +1,6 @@
 import type { Policy, PolicyReference, PolicySpec } from '@myelin/policy-model';
 import type { IdentityIndex, Selection } from '@myelin/policy-resolve';
-import { BoundRule } from './bound-rule.ts';
+import { BoundRule, type RuleOwner } from './bound-rule.ts';
 
 /** What tells one policy from another. */
 export type PolicyName = Pick<PolicyReference, 'kind' | 'namespace' | 'name'>;
@@ -8,7 +8,7 @@ export type PolicyName = Pick<PolicyReference, 'kind' | 'namespace' | 'name'>;
 export const nameKey = ({ kind, namespace, name }: PolicyName) => `${kind}/${namespace}/${name}`;
 
 /** One spec of a policy in force. */
-export class BoundSpec {
+export class BoundSpec implements RuleOwner {
   readonly policy: PolicyReference;
   /** Tells it from every other spec in force. */
   readonly key: string;

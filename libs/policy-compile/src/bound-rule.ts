@@ -1,6 +1,7 @@
 import {
   type CompiledEntry,
   type CompiledPeer,
+  type PolicyReference,
   type PortMatch,
   type PortProtocol,
   type PortRange,
@@ -9,7 +10,6 @@ import {
   sections,
 } from '@myelin/policy-model';
 import type { IdentityIndex, Selection } from '@myelin/policy-resolve';
-import type { BoundSpec } from './bound-policy.ts';
 import { canonicalList, type EntryList, withEntriesAbout } from './entry-list.ts';
 import { peerOf, targetsOf } from './peers.ts';
 
@@ -25,9 +25,17 @@ const isNamed = (match: PortMatch): match is NamedMatch => 'portName' in match;
 
 const everything: readonly PlainMatch[] = [{ protocol: null, ports: null }];
 
+/** The spec that a rule stands in, as far as its rules ask. */
+export interface RuleOwner {
+  readonly policy: PolicyReference;
+  readonly specIndex: number;
+  /** Whom its rules are about. */
+  readonly subjects: Selection;
+}
+
 /** A rule whose selectors are in use in an index. Its entries are made when asked for and kept; an identity that comes or goes changes those about it. */
 export class BoundRule {
-  readonly spec: BoundSpec;
+  readonly spec: RuleOwner;
   readonly direction: 'ingress' | 'egress';
   /** Selections among its peers. */
   readonly selections: readonly Selection[];
@@ -41,7 +49,7 @@ export class BoundRule {
   readonly #named: readonly NamedMatch[];
   #kept: EntryList | null = null;
 
-  constructor(rule: Rule, spec: BoundSpec, index: IdentityIndex) {
+  constructor(rule: Rule, spec: RuleOwner, index: IdentityIndex) {
     const targets = rule.peers.flatMap(targetsOf);
     this.spec = spec;
     this.direction = sections[rule.section].direction;
