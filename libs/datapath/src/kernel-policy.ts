@@ -41,22 +41,18 @@ function localEntry({ space, peer, protocol, port, portBits, deny, origin }: Pol
 
 /** What `kernelPolicy` was made of, read back from the kernel's tables. */
 export function localPolicy(image: PolicyImage): LocalPolicy {
-  const inDirection = (wanted: number) => image.entries.filter(({ direction }) => direction === wanted);
-  const entries = (wanted: number) => inDirection(wanted).map(localEntry);
-  const usesClasses = (wanted: number) => inDirection(wanted).some(({ space }) => space === policySpace.SPACE_CLASS);
+  const entries = (wanted: number) => image.entries.filter(({ direction }) => direction === wanted).map(localEntry);
   return {
     identity: image.identity,
     digest: image.digest,
     ingress: {
       isolated: image.ingressIsolated,
       defaultOrigin: image.ingressDefaultOrigin,
-      usesClasses: usesClasses(directions.DIRECTION_INGRESS),
       entries: entries(directions.DIRECTION_INGRESS),
     },
     egress: {
       isolated: image.egressIsolated,
       defaultOrigin: image.egressDefaultOrigin,
-      usesClasses: usesClasses(directions.DIRECTION_EGRESS),
       entries: entries(directions.DIRECTION_EGRESS),
     },
   };

@@ -30,8 +30,6 @@ export interface LocalEntry {
 export interface LocalDirection {
   readonly isolated: boolean;
   readonly defaultOrigin: number;
-  /** Whether any entry is in class space: else that look-up can be left out. */
-  readonly usesClasses: boolean;
   /** In one order, free of duplicates and of entries that a wider one makes redundant. */
   readonly entries: readonly LocalEntry[];
 }

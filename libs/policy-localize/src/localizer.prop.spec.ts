@@ -24,10 +24,10 @@ class Kernel {
 
   /** Longest matches of the three keys. */
   matches(subject: number, direction: Direction, identity: number, peerClass: number, protocol: Protocol, port: number): LocalEntry[] {
-    const { entries, usesClasses } = this.subjects.get(subject)![direction];
+    const { entries } = this.subjects.get(subject)![direction];
     const keys: ((entry: LocalEntry) => boolean)[] = [
       ({ peer }) => peer.space === 'identity' && peer.identity === identity,
-      ({ peer }) => usesClasses && peer.space === 'class' && peer.number === peerClass,
+      ({ peer }) => peer.space === 'class' && peer.number === peerClass,
       ({ peer }) => peer.space === 'any',
     ];
     return keys.flatMap((isKey) => {

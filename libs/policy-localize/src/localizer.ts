@@ -136,14 +136,12 @@ export class Localizer {
 
   #localizeDirection(direction: CompiledDirection): LocalDirection {
     const entries: LocalEntry[] = [];
-    let usesClasses = false;
     for (const { key, says } of expand(direction, this.#prefixes)) {
-      usesClasses ||= key.space === 'class';
       const folded = fold(says).map(({ origins, ...match }) => ({ peer: key, ...match, origin: this.#origins.rulesNumber(origins) }));
       for (const entry of dropRedundant(folded, (a, b) => a.verdict === b.verdict && a.origin === b.origin)) entries.push(entry);
     }
     const defaultOrigin = direction.isolated ? this.#origins.defaultDenyNumber(direction.isolatedBy) : 0;
-    return { isolated: direction.isolated, defaultOrigin, usesClasses, entries };
+    return { isolated: direction.isolated, defaultOrigin, entries };
   }
 
   /** From the rows that the kernel has to those that the table asks for now. */

@@ -98,10 +98,9 @@ function isolation(compiled: CompiledDirection, local: LocalDirection, originOf:
   return expected === found ? [] : [{ about: 'isolation', expected, found }];
 }
 
-/** A direction's entries by the key that the kernel asks for; class space counts only where the kernel looks there. */
-function byKey({ entries, usesClasses }: LocalDirection): ReadonlyMap<string, readonly LocalEntry[]> {
-  const seen = usesClasses ? entries : entries.filter(({ peer }) => peer.space !== 'class');
-  return Map.groupBy(seen, ({ peer }) =>
+/** A direction's entries by the key that the kernel asks for. */
+function byKey({ entries }: LocalDirection): ReadonlyMap<string, readonly LocalEntry[]> {
+  return Map.groupBy(entries, ({ peer }) =>
     peer.space === 'any' ? 'any' : peer.space === 'identity' ? `identity ${peer.identity}` : `class ${peer.number}`,
   );
 }

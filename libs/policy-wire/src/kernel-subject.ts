@@ -21,8 +21,8 @@ function encodeOrigin(number: number, origin: Origin): wire.KernelOrigin {
   return { number, rules, isolatedBy };
 }
 
-function encodeDirection({ isolated, defaultOrigin, usesClasses, entries }: LocalDirection): wire.KernelDirection {
-  return { isolated, defaultOrigin, usesClasses, entries: entries.map(encodeEntry) };
+function encodeDirection({ isolated, defaultOrigin, entries }: LocalDirection): wire.KernelDirection {
+  return { isolated, defaultOrigin, entries: entries.map(encodeEntry) };
 }
 
 function encodeEntry({ peer, protocol, port, verdict, origin }: LocalEntry): wire.KernelEntry {
@@ -70,8 +70,8 @@ function decodeRule({ policy, section, specIndex, ruleIndex }: wire.KernelRule):
 
 function decodeDirection(message: wire.KernelDirection | undefined): LocalDirection {
   if (message === undefined) throw new MalformedPolicy('a subject has no direction');
-  const { isolated, defaultOrigin, usesClasses, entries } = message;
-  return { isolated, defaultOrigin, usesClasses, entries: entries.map(decodeEntry) };
+  const { isolated, defaultOrigin, entries } = message;
+  return { isolated, defaultOrigin, entries: entries.map(decodeEntry) };
 }
 
 function decodeEntry({ peer, protocol, port, portBits, deny, origin }: wire.KernelEntry): LocalEntry {

@@ -80,7 +80,7 @@ export class SimulatedNode {
     const identity = peer.identity ?? row?.identity ?? outsideIdentity(peer.address);
     if (identity === reservedIdentities.unknown) throw new RangeError('an address of the cluster that nobody has meets no policy');
     const keys: PeerKey[] = [{ space: 'identity', identity }, { space: 'any' }];
-    if (policy.usesClasses && row !== undefined && row.peerClass !== 0) keys.push({ space: 'class', number: row.peerClass });
+    if (row !== undefined && row.peerClass !== 0) keys.push({ space: 'class', number: row.peerClass });
     const found = keys
       .map((key) => longestMatch(policy.entries, key, protocolNumbers[protocol], port))
       .filter((entry) => entry !== undefined);

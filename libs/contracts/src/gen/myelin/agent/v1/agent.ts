@@ -253,8 +253,6 @@ export interface KernelSubject {
 export interface KernelDirection {
   isolated: boolean;
   defaultOrigin: number;
-  /** Whether packets are asked about in class space at all. */
-  usesClasses: boolean;
   entries: KernelEntry[];
 }
 
@@ -2842,7 +2840,7 @@ export const KernelSubject: MessageFns<KernelSubject> = {
 };
 
 function createBaseKernelDirection(): KernelDirection {
-  return { isolated: false, defaultOrigin: 0, usesClasses: false, entries: [] };
+  return { isolated: false, defaultOrigin: 0, entries: [] };
 }
 
 export const KernelDirection: MessageFns<KernelDirection> = {
@@ -2852,9 +2850,6 @@ export const KernelDirection: MessageFns<KernelDirection> = {
     }
     if (message.defaultOrigin !== 0) {
       writer.uint32(16).uint32(message.defaultOrigin);
-    }
-    if (message.usesClasses !== false) {
-      writer.uint32(24).bool(message.usesClasses);
     }
     for (const v of message.entries) {
       KernelEntry.encode(v!, writer.uint32(34).fork()).join();
@@ -2891,14 +2886,6 @@ export const KernelDirection: MessageFns<KernelDirection> = {
             message.defaultOrigin = reader.uint32();
             continue;
           }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.usesClasses = reader.bool();
-            continue;
-          }
           case 4: {
             if (tag !== 34) {
               break;
@@ -2926,7 +2913,6 @@ export const KernelDirection: MessageFns<KernelDirection> = {
     const message = createBaseKernelDirection();
     message.isolated = object.isolated ?? false;
     message.defaultOrigin = object.defaultOrigin ?? 0;
-    message.usesClasses = object.usesClasses ?? false;
     message.entries = object.entries?.map((e) => KernelEntry.fromPartial(e)) || [];
     return message;
   },
