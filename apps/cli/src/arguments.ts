@@ -13,7 +13,7 @@ const common = object('Options', {
   ),
   runDir: withDefault(
     option('--run-dir', string({ metavar: 'DIR' }), {
-      description: message`Folder of the services' sockets (default: MYELIN_RUN_DIR, else /run/myelin).`,
+      description: message`Folder of the services' sockets (default: MYELIN_RUN_DIR, else run below LAB_DIR, else /run/myelin).`,
     }),
     '',
   ),

@@ -11,7 +11,7 @@ export interface Sockets {
 }
 
 /**
- * Sockets in the run directory: `--run-dir`, else MYELIN_RUN_DIR, else the default lab's where LAB_DIR names one, else /run/myelin.
+ * Sockets in the run directory: `--run-dir`, else MYELIN_RUN_DIR, else that of the lab in LAB_DIR where one is named, else /run/myelin.
  * The only reader of the environment.
  */
 export function findSockets(runDirOption: string): Sockets {
