@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Event, REPEATS_LANES } from '@myelin/datapath-layout';
+import { type Event, REPEATS_ALLOWANCE, REPEATS_LANES } from '@myelin/datapath-layout';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { client, clientToServer, nobody, populate, server } from './kernel/cast.ts';
+import { client, clientToServer, host, nobody, origins, populate, server } from './kernel/cast.ts';
 import { TestNode } from './kernel/test-node.ts';
 import { families, Talk } from './packets/talk.ts';
 
 let node: TestNode;
 beforeAll(async () => {
-  node = await TestNode.load();
+  node = await TestNode.load({ eventBytes: 1 << 20 });
 });
 afterAll(() => node.close());
 beforeEach(() => {
@@ -17,6 +17,10 @@ beforeEach(() => {
 
 /** Longer than a tick, in which one record is enough. */
 const nextTickMs = 400;
+/** A tick is 64 jiffies here. */
+const shortestTickMs = 64;
+/** That run packets at once: as many as libuv has threads. */
+const mostProcessors = 4;
 /** More ticks than any of these tests takes for one round of packets. */
 const mostTicks = 20;
 
@@ -95,6 +99,56 @@ describe.each(families)('D7: drops that no flow entry counts, over IPv%i', (fami
     const { events } = await node.fromPodAtOnce(client, Array(4).fill(spoofed), { repeat: 20_000 });
     await sleep(nextTickMs);
     expect(told([...events, ...(await node.sweep())]).packets).toBe(80_000n);
+  });
+});
+
+describe.each(families)('D8: a scan, over IPv%i', (family) => {
+  const talk = clientToServer(family);
+  const flows = 4000;
+  const probes = (of: Talk) => Array.from({ length: flows }, (_, n) => of.udp(20000 + n, 9));
+  /** Records in as many ticks as these took. */
+  const most = (events: readonly Event[]) => {
+    const times = events.map(({ timeNs }) => Number(timeNs / 1_000_000n));
+    const ticks = (Math.max(...times) - Math.min(...times)) / shortestTickMs + 2;
+    return ticks * (REPEATS_ALLOWANCE + REPEATS_LANES + mostProcessors);
+  };
+  const scan = (count = flows) => node.fromPodAtOnce(client, probes(talk).slice(0, count), { repeat: 1 });
+  beforeEach(() => {
+    for (const { subject } of [client, server])
+      node.tables.policies.set(subject, { ingressDefault: origins.other, egressDefault: origins.other });
+  });
+
+  it('has no more records than the allowance and the lanes of each tick, and none of its packets is left out', async () => {
+    const { events } = await scan();
+    expect(events.length).toBeLessThanOrEqual(most(events));
+    await sleep(nextTickMs);
+    expect(told([...events, ...(await node.sweep())]).packets).toBe(BigInt(flows));
+  });
+
+  it('asked again, has entries but no more records, and none of its packets is left out', async () => {
+    const events: Event[] = [];
+    for (let round = 0; round < 2; round++) events.push(...(await scan()).events);
+    expect(events.length).toBeLessThanOrEqual(most(events));
+    expect(await node.flowEntries()).toBeGreaterThan(0);
+    await sleep(nextTickMs);
+    expect(told([...events, ...(await node.sweep())]).packets).toBe(BigInt(2 * flows));
+  });
+
+  it('takes no records from another pod', async () => {
+    await scan(REPEATS_ALLOWANCE + 50);
+    const { events } = await node.fromPodAtOnce(server, probes(talk.back).slice(0, 200), { repeat: 1 });
+    expect(events.filter(({ sourceZone }) => sourceZone === server.slot)).toHaveLength(200);
+  });
+
+  it('takes no records from what is sent to the pod that scans', async () => {
+    await scan(REPEATS_ALLOWANCE + 50);
+    for (const packet of probes(new Talk(family, host, client)).slice(0, 50)) {
+      const outcome = await node.toPod(client, packet, 'host');
+      expect(outcome).toMatchObject({
+        counter: 'ingress 133 REASON_POLICY_DENIED',
+        events: [{ destinationZone: client.slot, repeats: 0 }],
+      });
+    }
   });
 });
 

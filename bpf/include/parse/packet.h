@@ -70,6 +70,6 @@ struct packet {
 	__u8 audited; /* enum drop_reason that audit mode made nothing of */
 	__u8 audited_at; /* enum direction */
 	__u8 is_reported; /* it has its record, or is one of the repeats of another one */
-	__u8 has_own_record; /* the first denial of its flow, or one whose flow entry counts those that follow */
+	__u8 has_own_record; /* the first denial of its flow, or one whose flow entry counts those that follow; within the pod's allowance */
 	__u8 pad[3];
 };

@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 #include "../flow/flow.h"
+#include "../maps/allowances.h"
 #include "../maps/counters.h"
 #include "../maps/denials.h"
 #include "../maps/run.h"
@@ -55,16 +56,17 @@ static __always_inline int store_allowed(const struct __sk_buff *skb, struct run
 
 /*
  * A denied one. A flow that has an entry is cut off at once, and so is one whose reply is denied; any other is remembered when it comes again, so that its third packet needs no decision.
- * Nothing is lost where there is no room.
+ * Nothing is lost where there is no room. Up to the pod's allowance, each has its own record; beyond it, it is told with others.
  */
 static __always_inline void store_denied(struct run *run, __u16 opened_in, enum drop_reason reason)
 {
 	struct packet *packet = &run->packet;
 
-	packet->has_own_record = 1;
+	packet->has_own_record = use_allowance(packet->slot, packet->side);
 	if (packet->entry == ENTRY_NONE && !packet->reply && !denied_before(hash_of_flow(packet, &run->key)))
 		return;
 	run->decision.reason = reason;
 	run->decision.flags = packet->at == DIRECTION_INGRESS ? FLOW_AT_INGRESS : 0;
-	packet->has_own_record = store(run, opened_in) == FLOW_STORED;
+	if (store(run, opened_in) != FLOW_STORED)
+		packet->has_own_record = 0;
 }

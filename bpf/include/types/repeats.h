@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Drops that no flow entry counts: what was dropped before there was a flow, or where there is no room for one. Written by the programs only. */
+/*
+ * Drops that no flow entry counts: what was dropped before there was a flow, where there is no room for one, or where a pod has had more denied flows in a tick than are told one by one. Written by the
+ * programs only.
+ */
 #pragma once
 
 #include <linux/bpf.h>
@@ -11,6 +14,7 @@ enum {
 	REPEATS_WAYS = 4,
 	REPEATS_SETS = 2048, /* a power of two */
 	REPEATS_LANES = 16, /* a power of two */
+	REPEATS_ALLOWANCE = 256, /* denied flows of one pod and direction that have a record of their own in a tick: a hundred pods' fill the ring buffer */
 };
 
 /* Drops that are told together: of one pod, in one direction, for one reason; as far as lanes go, of one flow. All zero: nobody's (reason 0). */

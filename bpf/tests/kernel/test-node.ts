@@ -55,7 +55,7 @@ export class TestNode {
     this.#arrival = arrival;
     this.tables = new Tables(object);
     this.#programs = { fromPod: object.program('from_pod'), toPod: object.program('to_pod') };
-    this.#memories = ['flows_v4', 'flows_v6', 'denials', 'repeats'].map((name) => {
+    this.#memories = ['flows_v4', 'flows_v6', 'denials', 'allowances', 'repeats'].map((name) => {
       const map = object.map(name);
       const { maxEntries, valueSize } = map.info;
       return { map, keys: keysUpTo(maxEntries), empty: Buffer.alloc(maxEntries * valueSize) };

@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "flow/write.h"
+#include "maps/allowances.h"
 #include "maps/decisions.h"
 #include "maps/denials.h"
 
@@ -86,6 +87,15 @@ static __always_inline void forget_mark(__u32 index)
 		*mark = 0;
 }
 
+/* As if no flow of the endpoint had been denied in this tick. */
+static __always_inline void forget_records(void)
+{
+	struct allowance *allowance = allowance_of(forget_owner, DIRECTION_EGRESS);
+
+	if (allowance)
+		allowance->used = 0;
+}
+
 static __always_inline void forget_flow(void)
 {
 	struct flow_shares *shares = flow_shares_of_node();
@@ -154,6 +164,7 @@ int undecided_flow(struct __sk_buff *skb)
 	restore_headers(skb);
 	forget_flow();
 	forget_mark(forget_denial);
+	forget_records();
 	for (int i = 0; i < 2; i++)
 		forget_decision(forget_decisions[i]);
 	return run(skb);

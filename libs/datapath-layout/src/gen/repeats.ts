@@ -7,6 +7,8 @@ export const REPEATS_WAYS = 4;
 export const REPEATS_SETS = 2048;
 /** a power of two */
 export const REPEATS_LANES = 16;
+/** denied flows of one pod and direction that have a record of their own in a tick: a hundred pods' fill the ring buffer */
+export const REPEATS_ALLOWANCE = 256;
 
 /** `struct repeats_key`. Drops that are told together: of one pod, in one direction, for one reason; as far as lanes go, of one flow. All zero: nobody's (reason 0). */
 export interface RepeatsKey {
