@@ -1,6 +1,6 @@
 export { Balancer, type BalancerEvent, type Changes } from './balancer.ts';
 export { defaultTableSize, isTableSize, type TableSize, tableSizes } from './maglev/size.ts';
-export { maglevTable, nobody, type TableOptions, type WeightedBackend } from './maglev/table.ts';
+export { maglevTable, mostBackends, nobody, type TableOptions, type WeightedBackend } from './maglev/table.ts';
 export type {
   BalancedProtocol,
   EndpointSlice,
@@ -15,7 +15,7 @@ export type {
   SlicePort,
 } from './model.ts';
 export { NodeTables } from './node-tables.ts';
-export { type NumberedPool, slotsOfPool } from './numbered-pool.ts';
+export { mostOfPool, type NumberedPool } from './numbered-pool.ts';
 export { parseEndpointSlice, parseService, type Read } from './read.ts';
 export { serviceNameLabel } from './read-slice.ts';
 export { type BackendRow, type FrontendKey, keyText, type PoolRow, type Step } from './rows.ts';

@@ -1,6 +1,6 @@
 import type { Changes } from './balancer.ts';
 import type { TableOptions } from './maglev/table.ts';
-import { backendRows, giveSlots, hasTable, type NumberedPool, poolRow, roomFor, sameTable, slotsOfPool, tableOf } from './numbered-pool.ts';
+import { backendRows, giveSlots, hasTable, mostOfPool, type NumberedPool, poolRow, roomFor, sameTable, tableOf } from './numbered-pool.ts';
 import { Ranges } from './ranges.ts';
 import type { BackendRow, FrontendKey, Step } from './rows.ts';
 import type { Frontend, Pool } from './state.ts';
@@ -34,8 +34,12 @@ export class NodeTables {
     this.#options = options;
   }
 
-  /** The writes that bring the maps from what they were to what the rows are now. Throws RangeError for a pool of more than 65,536 backends. */
+  /** The writes that bring the maps from what they were to what the rows are now. Throws RangeError, and changes nothing, where a pool has more than `mostOfPool` backends. */
   apply(changes: Changes): readonly Step[] {
+    for (const pool of changes.pools.values()) {
+      if (pool !== null && pool.backends.length > mostOfPool)
+        throw new RangeError(`${pool.name} has ${pool.backends.length} backends, more than ${mostOfPool}`);
+    }
     const plan: Plan = { before: [], after: [], epochs: new Set(), left: [] };
     for (const [name, pool] of changes.pools) if (pool !== null) this.#put(name, pool, plan);
     const frontends = this.#putFrontends(changes, plan.epochs);
@@ -57,7 +61,6 @@ export class NodeTables {
   }
 
   #put(name: string, pool: Pool, plan: Plan): void {
-    if (pool.backends.length > slotsOfPool) throw new RangeError(`pool ${name} has more than ${slotsOfPool} backends`);
     const known = this.#pools.get(name) ?? null;
     const now = this.#number(pool, known);
     this.#pools.set(name, now);

@@ -2,8 +2,8 @@ import { maglevTable, type TableOptions } from './maglev/table.ts';
 import type { BackendRow, PoolRow } from './rows.ts';
 import { type Backend, backendName, type Pool, usableBackends } from './state.ts';
 
-/** Most backends of a pool: slots are 16-bit numbers. */
-export const slotsOfPool = 65536;
+/** Most backends of a pool: slots are 16-bit numbers, and while all backends change, old and new ones have theirs at once. */
+export const mostOfPool = 0x7fff;
 
 /** A pool on this node: its numbers. */
 export interface NumberedPool {

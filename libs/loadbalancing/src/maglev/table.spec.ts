@@ -6,7 +6,7 @@ import { maglevTable, nobody, type TableOptions, type WeightedBackend } from './
 const pods = (count: number, weight = 1): WeightedBackend[] =>
   Array.from({ length: count }, (_, index) => ({ name: `10.244.${index >> 8}.${index & 255}:8080/TCP`, weight }));
 
-const shares = (table: Uint32Array, count: number): readonly number[] => {
+const shares = (table: Uint16Array, count: number): readonly number[] => {
   const result = new Array<number>(count).fill(0);
   for (const backend of table) result[backend]!++;
   return result;

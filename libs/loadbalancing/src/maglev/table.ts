@@ -22,7 +22,10 @@ export interface TableOptions {
 }
 
 /** A position that nobody has: only in the table of no backends. */
-export const nobody = 0xffffffff;
+export const nobody = 0xffff;
+
+/** Most backends of a table: it holds 16-bit numbers. */
+export const mostBackends = 0xffff;
 
 /** Backends while positions are given out, a field an array. */
 interface Asking {
@@ -34,6 +37,8 @@ interface Asking {
   /** Turns: each round adds the weight; a turn costs the greatest weight. */
   readonly credit: Int32Array;
   readonly weights: Int32Array;
+  /** All weights are the same: everyone has a turn in each round. */
+  readonly even: boolean;
   /** Positions that nobody has yet, and those among them that rounding leaves over. */
   left: number;
   spare: number;
@@ -62,7 +67,8 @@ function asking(backends: readonly WeightedBackend[], { size, seed }: TableOptio
     credit[index] = greatest - weight;
   });
   const weights = Int32Array.from(backends, ({ weight }) => weight);
-  return { position, step, owed, credit, weights, left: size, spare: size - owed.reduce((sum, one) => sum + one, 0) };
+  const even = weights.every((weight) => weight === greatest);
+  return { position, step, owed, credit, weights, even, left: size, spare: size - owed.reduce((sum, one) => sum + one, 0) };
 }
 
 /** The greatest weight among those that still ask. Turns are measured by it, so that a light one isn't waited for when the heavy ones have all. */
@@ -75,10 +81,11 @@ function greatestWeight(weights: Int32Array, askers: Uint32Array): number {
 /**
  * The table of some backends: at each position the index of a backend in `backends`. Depends on names, weights, size and seed alone, not on the order of `backends`. Shares are the exact proportion rounded down, or
  * one more; with more backends than positions some get none. Names must differ. About positions × log(positions) look-ups.
+ * Throws RangeError for more than `mostBackends`.
  */
-export function maglevTable(backends: readonly WeightedBackend[], options: TableOptions): Uint32Array {
-  const { size } = options;
-  const table = new Uint32Array(size).fill(nobody);
+export function maglevTable(backends: readonly WeightedBackend[], options: TableOptions): Uint16Array {
+  if (backends.length > mostBackends) throw new RangeError(`a table has at most ${mostBackends} backends, not ${backends.length}`);
+  const table = new Uint16Array(options.size).fill(nobody);
   if (backends.length <= 1) return backends.length === 0 ? table : table.fill(0);
   const state = asking(backends, options);
   let askers = inNameOrder(backends);
@@ -90,8 +97,8 @@ export function maglevTable(backends: readonly WeightedBackend[], options: Table
  * Rounds until somebody has its share; returns who goes on, nobody when the table is full. One loop with everything in it: at 80,000 turns for a table of ten backends, and ten thousand tables, calls and what
  * can't be kept in registers would double the time.
  */
-function askInTurn(table: Uint32Array, askers: Uint32Array, state: Asking): Uint32Array {
-  const { position, step, owed, credit, weights } = state;
+function askInTurn(table: Uint16Array, askers: Uint32Array, state: Asking): Uint32Array {
+  const { position, step, owed, credit, weights, even } = state;
   const size = table.length;
   const turn = greatestWeight(weights, askers);
   let { left, spare } = state;
@@ -100,9 +107,13 @@ function askInTurn(table: Uint32Array, askers: Uint32Array, state: Asking): Uint
     kept = 0;
     for (let index = 0; index < askers.length; index++) {
       const backend = askers[index]!;
-      const saved = credit[backend]! + weights[backend]!;
-      credit[backend] = saved >= turn ? saved - turn : saved;
-      if (saved >= turn) {
+      let hasTurn = true;
+      if (!even) {
+        const saved = credit[backend]! + weights[backend]!;
+        hasTurn = saved >= turn;
+        credit[backend] = hasTurn ? saved - turn : saved;
+      }
+      if (hasTurn) {
         const at = position[backend]!;
         const next = at + step[backend]!;
         position[backend] = next >= size ? next - size : next;
