@@ -1,4 +1,5 @@
 export { Balancer, type BalancerEvent, type Changes } from './balancer.ts';
+export { type ClusterIpRanges, giveClusterIps, type NoClusterIp } from './cluster-ips.ts';
 export { defaultTableSize, isTableSize, type TableSize, tableSizes } from './maglev/size.ts';
 export { maglevTable, mostBackends, nobody, type TableOptions, type WeightedBackend } from './maglev/table.ts';
 export type {

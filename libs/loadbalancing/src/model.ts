@@ -49,6 +49,8 @@ export interface Service extends ObjectName {
   readonly clusterIps: readonly string[];
   /** Families that it asks endpoints of, at most one of each. */
   readonly families: readonly Family[];
+  /** `ipFamilyPolicy: RequireDualStack`: rather no address than one of one family. */
+  readonly requiresDualStack: boolean;
   readonly ports: readonly ServicePort[];
   /** Labels of its pods; null: its endpoints are somebody else's business. */
   readonly selector: Readonly<Record<string, string>> | null;

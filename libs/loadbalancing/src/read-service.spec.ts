@@ -67,6 +67,7 @@ describe('parseService', () => {
         headless: false,
         clusterIps: ['10.96.116.33', 'fd00:96::74:21'],
         families: [4, 6],
+        requiresDualStack: false,
         ports: [
           { name: 'http', protocol: 'TCP', port: 80, targetPort: 'http-alt' },
           { name: 'dns', protocol: 'UDP', port: 53, targetPort: 53 },
@@ -88,6 +89,7 @@ describe('parseService', () => {
       headless: false,
       clusterIps: [],
       families: [4],
+      requiresDualStack: false,
       ports: [{ name: '', protocol: 'TCP', port: 80, targetPort: 80 }],
       selector: null,
       publishNotReadyAddresses: false,
@@ -97,9 +99,12 @@ describe('parseService', () => {
     expect(service('sessionAffinity: ClientIP, ports: [{port: 80}]').affinitySeconds).toBe(10800);
   });
 
-  it('takes families from where they are written, then from the addresses, then from the policy', () => {
+  it('takes families from the addresses, then from where they are written, then from the policy', () => {
     const families = (spec: string) => service(`${spec}, ports: [{port: 80}]`).families;
-    expect(families('ipFamilies: [IPv6], ipFamilyPolicy: PreferDualStack')).toEqual([6]);
+    expect(families('ipFamilies: [IPv6], ipFamilyPolicy: PreferDualStack, clusterIP: "fd00::1"')).toEqual([6]);
+    expect(families('ipFamilies: [IPv6], ipFamilyPolicy: PreferDualStack')).toEqual([6, 4]);
+    expect(families('ipFamilies: [IPv6], ipFamilyPolicy: PreferDualStack, clusterIP: None')).toEqual([6]);
+    expect(families('ipFamilies: [IPv6]')).toEqual([6]);
     expect(families('clusterIP: "fd00::1"')).toEqual([6]);
     expect(families('clusterIPs: ["fd00::1", 10.96.0.1]')).toEqual([6, 4]);
     expect(families('ipFamilyPolicy: RequireDualStack')).toEqual([4, 6]);

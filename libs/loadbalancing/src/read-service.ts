@@ -42,7 +42,7 @@ function readClusterIps(spec: ServiceSpecManifest, report: Report): readonly str
 
 const familyNumber = { IPv4: 4, IPv6: 6 } as const;
 
-/** Families a Service is to have endpoints of: as written, else those of its addresses, else as its policy says, IPv4 first. */
+/** Families that a Service is to have endpoints of: those of its addresses; where it has none, as written, both where its policy asks for both, IPv4 first. */
 function readFamilies(spec: ServiceSpecManifest, clusterIps: readonly string[], report: Report): readonly Family[] {
   const written = spec.ipFamilies?.map((name) => familyNumber[name]) ?? [];
   const ofAddresses = clusterIps.map((text) => parseAddress(text)!.family);
@@ -56,10 +56,13 @@ function readFamilies(spec: ServiceSpecManifest, clusterIps: readonly string[], 
           'the families of the ClusterIPs, in their order',
         );
     });
-    return written;
   }
   if (ofAddresses.length > 0) return ofAddresses;
-  return spec.ipFamilyPolicy === 'PreferDualStack' || spec.ipFamilyPolicy === 'RequireDualStack' ? [4, 6] : [4];
+  const dual = spec.ipFamilyPolicy === 'PreferDualStack' || spec.ipFamilyPolicy === 'RequireDualStack';
+  // A headless Service as a cluster prints it has its families written, and a cluster of one family gives it one.
+  if (!dual || (written.length > 0 && isNone(spec.clusterIP ?? spec.clusterIPs?.[0]))) return written.length > 0 ? written : [4];
+  const first = written[0] ?? 4;
+  return [first, first === 4 ? 6 : 4];
 }
 
 function readPorts(spec: ServiceSpecManifest, portless: boolean, report: Report): readonly ServicePort[] {
@@ -96,6 +99,7 @@ export function readService(manifest: ServiceManifest, report: Report): Service 
     headless,
     clusterIps,
     families: readFamilies(spec, clusterIps, report),
+    requiresDualStack: spec.ipFamilyPolicy === 'RequireDualStack',
     ports: readPorts(spec, headless || type === 'ExternalName', report),
     selector: type === 'ExternalName' || Object.keys(spec.selector ?? {}).length === 0 ? null : spec.selector!,
     publishNotReadyAddresses: spec.publishNotReadyAddresses ?? false,

@@ -10,6 +10,7 @@ const web: Service = {
   headless: false,
   clusterIps: ['10.96.0.1'],
   families: [4],
+  requiresDualStack: false,
   ports: [{ name: 'http', protocol: 'TCP', port: 80, targetPort: 'http' }],
   selector: { app: 'web' },
   publishNotReadyAddresses: false,

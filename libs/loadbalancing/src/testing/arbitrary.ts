@@ -32,6 +32,7 @@ export const service: fc.Arbitrary<Service> = fc
     type: 'ClusterIP' as const,
     headless: false,
     families: [4 as const],
+    requiresDualStack: false,
     selector: { app: id.name },
     publishNotReadyAddresses: false,
     notServed: [],
