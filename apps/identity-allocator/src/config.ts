@@ -14,6 +14,18 @@ export const allocatorConfiguration = configuration(
       maximum: 60_000,
       default: 2000,
     }),
+    appliedWithinMs: field.integer({
+      help: 'how long a new endpoint waits at most until all other nodes have applied its identity',
+      minimum: 1,
+      maximum: 60_000,
+      default: 1000,
+    }),
+    leaseMs: field.integer({
+      help: 'how long a node is live after its last report',
+      minimum: 100,
+      maximum: 600_000,
+      default: 15_000,
+    }),
   },
   (config) => [...tlsProblems(config), ...controlPlaneProblems(config)],
 );

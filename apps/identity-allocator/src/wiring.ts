@@ -5,8 +5,10 @@ import { implement, RpcServer } from '@myelin/rpc';
 import type { Component, ServiceContext } from '@myelin/service';
 import { NatsLink, StreamConsumer, type StreamKind, streamKinds } from '@myelin/state-stream';
 import { Registry } from './adapters/registry.ts';
+import { ReportFeed } from './adapters/report-feed.ts';
 import type { AllocatorConfig } from './config.ts';
 import { IdentityFeed } from './domain/identity-feed.ts';
+import { Reports } from './domain/reports.ts';
 import { identityService } from './handlers/identity-service.ts';
 
 /** The parts of identity-allocator, in the order in which they start. */
@@ -24,10 +26,14 @@ export function wire(config: AllocatorConfig, { log, metrics, readiness }: Servi
   const stream = new StreamConsumer({ kind: streamKinds.identities, link: nats, onBatch: (batch) => feed.apply(batch), log, readiness });
   meter.createObservableGauge('identity', { description: 'Identities in use' }).addCallback((result) => result.observe(feed.size));
 
-  const { announceWithinMs, listen, listenUnix } = config;
+  const registry = new Registry(store, config.leaseMs);
+  const reports = new Reports();
+  const reportFeed = new ReportFeed({ redis, registry, reports, log, readAgainMs: 5000 });
+
+  const { announceWithinMs, appliedWithinMs, listen, listenUnix } = config;
   const identities = new RowTable(streamKinds.identities, store);
-  const handlers = identityService({ registry: new Registry(store), identities, stream, feed, announceWithinMs, log });
+  const handlers = identityService({ registry, identities, stream, feed, reports, announceWithinMs, appliedWithinMs, log });
   const services = [implement(IdentityServiceService, handlers)];
   const server = new RpcServer({ service: 'identity-allocator', listen, listenUnix, security, services, readiness, log, meter });
-  return [...componentsOf(security), redis, nats, store, ...relays, stream, server];
+  return [...componentsOf(security), redis, nats, store, ...relays, stream, reportFeed, server];
 }

@@ -6,6 +6,7 @@ import { timestamp } from '@myelin/flow-api';
 import { Channel, parseTarget } from '@myelin/rpc';
 import type { Component, ServiceContext } from '@myelin/service';
 import { NatsLink, type StreamBatch, StreamConsumer, streamKinds } from '@myelin/state-stream';
+import { AppliedReports } from './adapters/applied-reports.ts';
 import { Blocks } from './adapters/blocks.ts';
 import { Events } from './adapters/events.ts';
 import { IdentitySession } from './adapters/identity-session.ts';
@@ -24,6 +25,7 @@ import { Flows } from './control/flows.ts';
 import { Names } from './control/names.ts';
 import type { Node } from './control/node.ts';
 import { delayHistogram, observeNode } from './control/node-metrics.ts';
+import { OtherNodes } from './control/other-nodes.ts';
 import { Peers } from './control/peers.ts';
 import { Policies } from './control/policies.ts';
 import { readStatus } from './control/status.ts';
@@ -70,7 +72,9 @@ export function wireNode(
     meter,
     readiness,
     refusedRetryMs: 10_000,
+    onRegistered: () => applied.again(),
   });
+  const applied: AppliedReports = new AppliedReports({ session, log, everyMs: 5000 });
 
   const delay = delayHistogram(meter);
   const policies: Policies = new Policies({
@@ -78,7 +82,10 @@ export function wireNode(
     state,
     log,
     subjects: () => endpoints.subjects(),
-    onApplied: () => endpoints.policiesApplied(),
+    onApplied: () => {
+      applied.identitiesApplied(policies.reached);
+      endpoints.policiesApplied();
+    },
     onWishes: () => subscription.ask(),
     onDelay: (seconds) => delay.record(seconds),
   });
@@ -95,6 +102,7 @@ export function wireNode(
     slots: datapath.endpoints,
     session,
     policies,
+    others: new OtherNodes({ session, isNative: config.routing === 'native', log, meter }),
     addresses: { waitFor: (revision, timeoutMs) => endpointStream.waitFor(revision, timeoutMs) },
     log,
     createTimeoutMs: config.createTimeoutMs,
@@ -132,6 +140,7 @@ export function wireNode(
     names.applyEndpoints(batch);
     await peers.applyEndpoints(batch);
     memory.handled(batch.changed.length);
+    applied.endpointsApplied(batch.revision);
     if (batch.snapshotComplete)
       endpoints.reconcileHeld(batch.changed.filter(({ row }) => row.node === config.node).map(({ row }) => row.endpointUid));
   };
@@ -199,6 +208,18 @@ export function wireNode(
       peers.start();
       await endpoints.resume();
     },
-    components: [...componentsOf(security), closeChannels, moves, blocks, useBlocks, session, nats, ...streams, subscription, events],
+    components: [
+      ...componentsOf(security),
+      closeChannels,
+      moves,
+      blocks,
+      useBlocks,
+      session,
+      applied,
+      nats,
+      ...streams,
+      subscription,
+      events,
+    ],
   };
 }

@@ -102,6 +102,14 @@ describe('a service', () => {
     };
     expect(await command('ipam', 'hset', 'myelin:ipam:blocks', 'a', 'b')).toBe('done');
     expect(await command('identity-allocator', 'hget', 'myelin:ipam:blocks', 'a')).toBe('done');
+    expect(await command('identity-allocator', 'publish', 'myelin:identity:reports', 'a')).toBe('done');
+    expect(await command('identity-allocator', 'publish', 'other', 'a')).toMatch(
+      /^NOPERM this user has no permissions to access one of the channels/,
+    );
+    for (const user of ['ipam', 'policy-compiler'])
+      expect(await command(user, 'publish', 'myelin:identity:reports', 'a'), user).toMatch(
+        /^NOPERM this user has no permissions to run the/,
+      );
     for (const words of [
       ['identity-allocator', 'hset', 'myelin:ipam:blocks', 'a', 'c'],
       ['identity-allocator', 'get', 'myelin:stream:policies:counter'],

@@ -16,12 +16,14 @@ type RulesFor<D extends ServiceDefinition> = {
   readonly [K in keyof D]: 'nobody' | 'everybody' | { readonly nodeIn: keyof RequestOf<D[K]> & string };
 };
 
-/** Nodes register, take numbers and give them back, each for itself. What there is they read from the streams. */
+/** Nodes register, take numbers and give them back, and say and ask what is applied, each for itself. What there is they read from the streams. */
 const identity: RulesFor<typeof IdentityServiceService> = {
   registerNode: { nodeIn: 'name' },
   allocate: { nodeIn: 'node' },
   moveAddresses: { nodeIn: 'node' },
   release: { nodeIn: 'node' },
+  reportApplied: { nodeIn: 'node' },
+  awaitApplied: { nodeIn: 'node' },
   get: 'nobody',
   list: 'nobody',
   whoIs: 'nobody',

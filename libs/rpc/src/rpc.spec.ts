@@ -38,6 +38,8 @@ async function serve(
     allocate: unimplemented,
     moveAddresses: unimplemented,
     release: unimplemented,
+    reportApplied: unimplemented,
+    awaitApplied: unimplemented,
     get: unimplemented,
     whoIs: unimplemented,
   };

@@ -54,6 +54,8 @@ async function serve(security: Security) {
     allocate: unimplemented,
     moveAddresses: unimplemented,
     release: unimplemented,
+    reportApplied: unimplemented,
+    awaitApplied: unimplemented,
     get: unimplemented,
     whoIs: unimplemented,
   };

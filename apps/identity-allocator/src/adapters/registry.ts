@@ -2,11 +2,15 @@ import { type Address, formatAddress, formatPrefix, type Prefix } from '@myelin/
 import { EndpointAddress, Identity, type Node } from '@myelin/contracts/identity';
 import type { Revision } from '@myelin/contracts/types';
 import { blocksLua, hexOf, parseRevision, type Reply, type Store, stateScript } from '@myelin/outbox';
+import { formatRevision } from '@myelin/revision';
+import type { Applied } from '../domain/reports.ts';
 import { allocate } from './scripts/allocate.lua.ts';
 import { endpointLua } from './scripts/endpoint.lua.ts';
 import { moveAddresses } from './scripts/move-addresses.lua.ts';
 import { registerNode } from './scripts/register.lua.ts';
 import { release } from './scripts/release.lua.ts';
+import { allReports, missed, report } from './scripts/report.lua.ts';
+import { reportsLua } from './scripts/reports.lua.ts';
 import { sessionLua } from './scripts/session.lua.ts';
 import { whoIs } from './scripts/who-is.lua.ts';
 
@@ -60,25 +64,36 @@ export type ReleaseOutcome =
   | { readonly outcome: 'unheld' }
   | SessionRefusal;
 
+export type ReportOutcome = { readonly outcome: 'ok' } | SessionRefusal;
+
 export type WhoIsOutcome =
   | { readonly outcome: 'endpoint'; readonly endpoint: EndpointAddress; readonly identity: Identity | null }
   | { readonly outcome: 'node'; readonly node: string }
   | { readonly outcome: 'unknown' | 'world' };
 
 const scripts = {
-  register: stateScript(registerNode, blocksLua, sessionLua),
+  register: stateScript(registerNode, blocksLua, sessionLua, reportsLua),
   allocate: stateScript(allocate, blocksLua, sessionLua, endpointLua),
   moveAddresses: stateScript(moveAddresses, sessionLua, endpointLua),
   release: stateScript(release, sessionLua, endpointLua),
   whoIs: stateScript(whoIs, blocksLua),
+  report: stateScript(report, sessionLua, reportsLua),
+  missed: stateScript(missed, reportsLua),
+  allReports: stateScript(allReports, reportsLua),
 };
+
+/** A revision as scripts write it. */
+const words = (revision: Revision) => formatRevision(revision).replace('.', ' ');
 
 /** Numbers, addresses and nodes in Redis. All methods throw `unavailable` when that is away. */
 export class Registry {
   readonly #store: Store;
+  readonly #leaseMs: number;
 
-  constructor(store: Store) {
+  /** `leaseMs`: how long a node is live after it has registered or reported. */
+  constructor(store: Store, leaseMs: number) {
     this.#store = store;
+    this.#leaseMs = leaseMs;
   }
 
   /** Registers a node; what it had before under this name is replaced. */
@@ -88,7 +103,7 @@ export class Registry {
     podCidrs: readonly Prefix[],
   ): Promise<RegisterOutcome> {
     const row: Node = { ...node, addresses: addresses.map(formatAddress), podCidrs: podCidrs.map(formatPrefix) };
-    const args = [node.name, node.uid, JSON.stringify(row), addresses.length, ...row.addresses, ...row.podCidrs];
+    const args = [node.name, node.uid, JSON.stringify(row), this.#leaseMs, addresses.length, ...row.addresses, ...row.podCidrs];
     const [word, first, second] = await this.#store.run(scripts.register, ...args);
     if (word === 'foreign') return { outcome: 'foreign', cidr: first! };
     if (word === 'address') return { outcome: 'address', address: first!, holder: second! };
@@ -146,6 +161,25 @@ export class Registry {
     const [word, revision] = reply;
     if (word === 'ok') return { outcome: 'ok', endpointRevision: parseRevision(revision!) };
     return word === 'unheld' ? { outcome: 'unheld' } : refusalOf(reply);
+  }
+
+  /** Notes what a node has applied; its lease begins anew. */
+  async report({ node, registration }: CallerSession, { identities, endpoints }: Applied): Promise<ReportOutcome> {
+    const reply = await this.#store.run(scripts.report, node, `${registration}`, this.#leaseMs, words(identities), words(endpoints));
+    return reply[0] === 'ok' ? { outcome: 'ok' } : refusalOf(reply);
+  }
+
+  /** Notes that nodes were waited for in vain; those that are still late. */
+  async missed({ identities, endpoints }: Applied, nodes: readonly string[]): Promise<readonly string[]> {
+    const [, ...late] = await this.#store.run(scripts.missed, words(identities), words(endpoints), ...nodes);
+    return late;
+  }
+
+  /** The records of all nodes, and Redis' time in milliseconds. */
+  async reports(): Promise<{ readonly nowMs: number; readonly records: ReadonlyMap<string, string> }> {
+    const [, now, ...pairs] = await this.#store.run(scripts.allReports);
+    const records = new Map(pairs.flatMap((node, index) => (index % 2 === 0 ? [[node, pairs[index + 1]!] as const] : [])));
+    return { nowMs: Number(now), records };
   }
 
   async whoIs(address: Address): Promise<WhoIsOutcome> {

@@ -8,6 +8,8 @@ import type { StreamConsumer } from '@myelin/state-stream';
 import type { Registry } from '../adapters/registry.ts';
 import type { IdentityFeed } from '../domain/identity-feed.ts';
 import { hasLabels, preferredNumbers, readLabelSet } from '../domain/label-set.ts';
+import type { Reports } from '../domain/reports.ts';
+import { awaitApplied, isAppliedByOthers, reportApplied } from './applied.ts';
 import { endpointRefusal, registerRefusal } from './refusal.ts';
 import { readAddresses, readNodeName, readPodCidrs, readSession, readWord } from './request.ts';
 
@@ -19,8 +21,11 @@ export interface IdentityServiceParts {
   readonly identities: RowTable<Identity>;
   readonly stream: Pick<StreamConsumer<Identity>, 'waitFor'>;
   readonly feed: IdentityFeed;
+  readonly reports: Reports;
   /** How long a new number may take to be announced. */
   readonly announceWithinMs: number;
+  /** How long other nodes are waited for. */
+  readonly appliedWithinMs: number;
   readonly log: Log;
 }
 
@@ -41,6 +46,8 @@ export function identityService(parts: IdentityServiceParts): Service {
       if (result.outcome !== 'ok') throw endpointRefusal(request.node, uid, result);
       return { endpointRevision: result.endpointRevision };
     },
+    reportApplied: (request) => reportApplied(parts, request),
+    awaitApplied: (request, { signal }) => awaitApplied(parts, request, signal),
     get: async ({ number }) => {
       const reserved = reservedName(number);
       if (reserved !== null) return { identity: reservedIdentity(reserved) };
@@ -97,7 +104,7 @@ async function allocate(parts: IdentityServiceParts, request: RequestOf<'allocat
   // C4: a number that nobody has heard of is not answered. It is recorded, so that the same call later gets the same one.
   if (!isPublished)
     await stream.waitFor(identityRevision, announceWithinMs).catch((error) => Promise.reject(notAnnounced(identity, error)));
-  return { identity, identityRevision, endpointRevision };
+  return { identity, identityRevision, endpointRevision, identityApplied: isAppliedByOthers(parts, session.node, identityRevision) };
 }
 
 function notAnnounced(identity: number, cause: unknown): unknown {

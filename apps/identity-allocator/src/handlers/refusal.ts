@@ -1,5 +1,5 @@
 import { MyelinError } from '@myelin/service';
-import type { AllocateOutcome, MoveOutcome, RegisterOutcome, ReleaseOutcome } from '../adapters/registry.ts';
+import type { AllocateOutcome, MoveOutcome, RegisterOutcome, ReleaseOutcome, SessionRefusal } from '../adapters/registry.ts';
 
 type Refused<T extends { readonly outcome: string }> = Exclude<T, { readonly outcome: 'ok' }>;
 
@@ -14,6 +14,16 @@ export function registerRefusal(node: string, refused: Refused<RegisterOutcome>)
   return new MyelinError('already_exists', `node ${node}: address ${refused.address} belongs to node ${refused.holder}`);
 }
 
+/** The error for a call of another session; `what`: what it is about. */
+export function sessionRefusal(what: string, node: string, refused: SessionRefusal): MyelinError {
+  if (refused.outcome === 'unregistered')
+    return new MyelinError('aborted', `node ${node} is not registered with this session: call RegisterNode first`);
+  return new MyelinError(
+    'aborted',
+    `${what}: the session's ${refused.what} ${refused.given} is outdated, ${refused.seen} has been seen: another agent of the node, or a later call of it, has come before`,
+  );
+}
+
 /** The error for a refused call about an endpoint. */
 export function endpointRefusal(
   node: string,
@@ -23,12 +33,8 @@ export function endpointRefusal(
   const endpoint = `endpoint ${uid} of node ${node}`;
   switch (refused.outcome) {
     case 'unregistered':
-      return new MyelinError('aborted', `node ${node} is not registered with this session: call RegisterNode first`);
     case 'outdated':
-      return new MyelinError(
-        'aborted',
-        `${endpoint}: the session's ${refused.what} ${refused.given} is outdated, ${refused.seen} has been seen: another agent of the node, or a later call of it, has come before`,
-      );
+      return sessionRefusal(endpoint, node, refused);
     case 'unheld':
       return new MyelinError(
         'not_found',

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import type { AllocateRequest, Session } from '@myelin/contracts/identity';
+import type { Revision } from '@myelin/contracts/types';
 import { Lifecycle, Readiness, silentLog } from '@myelin/service';
 import { type ChildServer, startNats, startRedis } from '@myelin/service/testing';
 import { NatsLink, type StreamBatch, StreamConsumer, type StreamKind } from '@myelin/state-stream';
@@ -67,10 +68,14 @@ export class TestedCluster {
       labels,
       addresses,
     });
+    const report = (at: TestedAllocator['client'], identityRevision: Revision, endpointRevision?: Revision) =>
+      at.reportApplied({ node, session, identityRevision, endpointRevision });
     return {
       node,
       registration,
       register,
+      session: () => session,
+      report,
       request,
       allocate: (...args: Parameters<typeof request>) => client.allocate(request(...args)),
       moveAddresses: (uid: string, identity: number, counter = 0n) =>

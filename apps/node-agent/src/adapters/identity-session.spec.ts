@@ -45,7 +45,7 @@ beforeEach(async () => {
     registerNode: () => ({ registration: ++registrations, revision: undefined }),
     allocate: (request) => {
       answer('Allocate', request.session!);
-      return { identity: 300, identityRevision: undefined, endpointRevision: undefined };
+      return { identity: 300, identityRevision: undefined, endpointRevision: undefined, identityApplied: true };
     },
     moveAddresses: (request) => {
       answer('MoveAddresses', request.session!);
@@ -55,7 +55,11 @@ beforeEach(async () => {
       answer(`Release ${request.endpointUid}`, request.session!);
       return { endpointRevision: undefined };
     },
-    ...{ get: notAsked, list: notAsked, whoIs: notAsked, watch: notAsked },
+    reportApplied: (request) => {
+      answer('ReportApplied', request.session!);
+      return {};
+    },
+    ...{ awaitApplied: notAsked, get: notAsked, list: notAsked, whoIs: notAsked, watch: notAsked },
   };
   const common = { log: silentLog, meter: metrics.meter, readiness: new Readiness() };
   const socket = join(folder, 'socket');
@@ -65,7 +69,15 @@ beforeEach(async () => {
   const channel = new Channel('identity-allocator', `unix:${socket}`);
   const node = { name: 'n1', uid: 'n1-uid', addresses: [] };
   const state = new StateFolder(join(folder, 'state'));
-  session = new IdentitySession({ node, blocks: { known: async () => [] }, channel, state, ...common, refusedRetryMs: 1 });
+  session = new IdentitySession({
+    node,
+    blocks: { known: async () => [] },
+    channel,
+    state,
+    ...common,
+    refusedRetryMs: 1,
+    onRegistered: () => {},
+  });
   cleanUp.push(
     () => server.stop(AbortSignal.timeout(0)),
     () => channel.close(),
@@ -126,6 +138,16 @@ describe('a call that is refused', () => {
       expect(await refusalCounts()).toEqual({ [`Release ${code}`]: 1, [`MoveAddresses ${code}`]: 1 });
     },
   );
+});
+
+it('a report of a session that is over is thrown, and the next one is made under a new registration (C1)', async () => {
+  refusals = ['aborted'];
+  await expect(session.report({})).rejects.toMatchObject({ code: 'aborted' });
+  await session.report({});
+  expect(sent).toEqual([
+    ['ReportApplied', 1n, 1n],
+    ['ReportApplied', 2n, 1n],
+  ]);
 });
 
 describe('a call that nobody answers', () => {

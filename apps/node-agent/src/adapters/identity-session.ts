@@ -13,6 +13,8 @@ import type { StateFolder } from './state-folder.ts';
 
 const file = 'session';
 const retryMs = 300;
+/** How long the allocator may wait for other nodes: it gives up after a second itself. */
+const othersWithinMs = 1500;
 
 /** What the node says of itself. */
 export interface NodeDescription {
@@ -32,6 +34,8 @@ export interface IdentitySessionOptions {
   readonly readiness: Readiness;
   /** After how long a call is sent again that somebody has to make possible first. */
   readonly refusedRetryMs: number;
+  /** Called after each registration: the allocator has forgotten what the node had reported. */
+  readonly onRegistered: () => void;
 }
 
 /** A call about an endpoint. */
@@ -55,6 +59,18 @@ export interface AllocationRequest {
   readonly addresses: readonly string[];
 }
 
+/** The allocator's answer: the number, and whether all other live nodes have set its bit already. */
+export interface Allocation {
+  readonly assignment: Assignment;
+  readonly isAppliedByOthers: boolean;
+}
+
+/** A revision of each stream, of which others must know. Absent: not asked about. */
+export interface AppliedRevisions {
+  readonly identities?: Revision;
+  readonly endpoints?: Revision;
+}
+
 /**
  * The node's conversation with the identity allocator: registered once a process, then numbers asked for and given back. Before the agent contradicts a call that was never
  * answered (a Release after an Allocate that timed out), it raises its counter, so that the late call is refused when it arrives (design C1). A call that can succeed is sent again
@@ -64,6 +80,7 @@ export class IdentitySession {
   readonly name = 'identity session';
   readonly #options: IdentitySessionOptions;
   readonly #client: RpcClient<typeof IdentityServiceService>;
+  readonly #waiting: RpcClient<typeof IdentityServiceService>;
   readonly #condition: Condition;
   readonly #stopping = new AbortController();
   readonly #refusals: Counter;
@@ -77,6 +94,7 @@ export class IdentitySession {
   constructor(options: IdentitySessionOptions) {
     this.#options = options;
     this.#client = clientOf(IdentityServiceService, options.channel);
+    this.#waiting = clientOf(IdentityServiceService, options.channel, othersWithinMs);
     this.#refusals = options.meter.createCounter('identity_refusals', { description: 'Calls that the identity allocator refused' });
     this.#condition = options.readiness.condition('node registration', `waits for ${options.channel.peer}`);
     this.#counter = options.state.read<{ counter: bigint }>(file)?.counter ?? 1n;
@@ -103,7 +121,7 @@ export class IdentitySession {
   }
 
   /** The number of the labels; the addresses are recorded with it. Throws what is refused. */
-  async allocate(request: AllocationRequest, signal: AbortSignal): Promise<Assignment> {
+  async allocate(request: AllocationRequest, signal: AbortSignal): Promise<Allocation> {
     const { uid, namespace, name, labels, addresses } = request;
     const what = { endpointUid: uid, namespace, name, labels: [...labels], addresses: [...addresses] };
     const answer = await this.#call({
@@ -114,12 +132,8 @@ export class IdentitySession {
       signal,
       send: (session, over) => this.#client.allocate({ node: this.#options.node.name, session, ...what }, { signal: over }),
     });
-    return {
-      identity: answer.identity,
-      labels,
-      revision: answer.identityRevision ?? zeroRevision,
-      published: this.#note(answer.endpointRevision),
-    };
+    const { identity, identityRevision: revision = zeroRevision, endpointRevision, identityApplied } = answer;
+    return { assignment: { identity, labels, revision, published: this.#note(endpointRevision) }, isAppliedByOthers: identityApplied };
   }
 
   /** Publishes the endpoint's addresses under a number that it has; the revision of the stream `endpoints` that says so. Throws `not_found` where it hasn't. */
@@ -147,6 +161,28 @@ export class IdentitySession {
       send: (session, over) => this.#client.release({ node: this.#options.node.name, session, endpointUid: uid, keep }, { signal: over }),
     });
     this.#note(endpointRevision);
+  }
+
+  /** Says what the node has applied, which keeps it live. Throws what is refused, or that nobody answered. */
+  async report({ identities, endpoints }: AppliedRevisions): Promise<void> {
+    const opened = this.#register();
+    const session = { registration: await opened, counter: this.#counter };
+    try {
+      await this.#client.reportApplied(
+        { node: this.#options.node.name, session, identityRevision: identities, endpointRevision: endpoints },
+        { signal: this.#stopping.signal },
+      );
+    } catch (error) {
+      if (isMyelinError(error) && prospectOf(error.code) === 'new-session' && this.#registration === opened) this.#registration = null;
+      throw error;
+    }
+  }
+
+  /** Waits until all other live nodes have applied this, for a second at most; the names of those that haven't. Throws when nobody can say. */
+  async awaitApplied({ identities, endpoints }: AppliedRevisions, signal: AbortSignal): Promise<readonly string[]> {
+    const over = AbortSignal.any([signal, this.#stopping.signal]);
+    const request = { node: this.#options.node.name, identityRevision: identities, endpointRevision: endpoints };
+    return (await this.#waiting.awaitApplied(request, { signal: over })).late;
   }
 
   #note(revision: Revision | undefined): Revision {
@@ -227,6 +263,7 @@ export class IdentitySession {
         this.#registrationRevision = revision ?? null;
         this.#condition.ready();
         log.info({ registration }, 'node registered');
+        this.#options.onRegistered();
         return registration;
       } catch (error) {
         if (signal.aborted) throw error;

@@ -3,7 +3,7 @@ import type { Revision } from '@myelin/contracts/types';
 import { DatapathError, type EndpointTable, type Peer } from '@myelin/datapath';
 import { isMyelinError, type Log, MyelinError } from '@myelin/service';
 import type { StreamConsumer } from '@myelin/state-stream';
-import type { IdentitySession } from '../adapters/identity-session.ts';
+import type { Allocation, IdentitySession } from '../adapters/identity-session.ts';
 import {
   advance,
   createEndpoint,
@@ -19,6 +19,7 @@ import { labelsOf } from '../domain/endpoint-spec.ts';
 import type { EndpointKernel } from './endpoint-kernel.ts';
 import type { EndpointStore } from './endpoint-store.ts';
 import { EndpointWaiters } from './endpoint-waiters.ts';
+import type { OtherNodes } from './other-nodes.ts';
 import type { Policies } from './policies.ts';
 
 /** How long an address' new row usually takes at most to come back from NATS. */
@@ -32,6 +33,7 @@ export interface EndpointsOptions {
   readonly slots: EndpointTable;
   readonly session: IdentitySession;
   readonly policies: Policies;
+  readonly others: OtherNodes;
   /** The stream `endpoints`: what has come by it, other nodes can know. */
   readonly addresses: Pick<StreamConsumer<unknown>, 'waitFor'>;
   readonly log: Log;
@@ -135,18 +137,7 @@ export class Endpoints {
 
   /** Looks which endpoints can be opened; called after each state of policies. */
   policiesApplied(): void {
-    const { policies } = this.#options;
-    for (const { spec, assigned, state } of this.records) {
-      if (state !== 'waiting-for-policy' || assigned === null) continue;
-      const refusal = policies.refusal(assigned.identity);
-      if (policies.isEnforceable(assigned.identity, assigned.revision))
-        this.#dispatch(spec.uid, { kind: 'policy-applied', identity: assigned.identity });
-      else if (refusal !== null) {
-        // It goes on waiting: with the next change there may be room.
-        this.#dispatch(spec.uid, { kind: 'policy-refused', message: refusal.message });
-        this.#waiters.reject(spec.uid, new MyelinError('resource_exhausted', refusal.message));
-      }
-    }
+    for (const record of this.records) this.#openIfPossible(record);
   }
 
   /**
@@ -169,6 +160,29 @@ export class Endpoints {
     this.#stopping.abort();
     for (const { asking } of this.#work.values()) asking.abort();
     this.#waiters.rejectAll(new MyelinError('unavailable', 'the node agent is stopping'));
+  }
+
+  #openIfPossible({ spec, assigned, state }: EndpointRecord): void {
+    const { policies, others } = this.#options;
+    if (state !== 'waiting-for-policy' || assigned === null) return;
+    const refusal = policies.refusal(assigned.identity);
+    if (policies.isEnforceable(assigned.identity, assigned.revision)) {
+      const standing = others.standing(spec.uid, assigned);
+      if (standing?.isOver) this.#dispatch(spec.uid, { kind: 'policy-applied', identity: assigned.identity, message: standing.message });
+    } else if (refusal !== null) {
+      // It goes on waiting: with the next change there may be room.
+      this.#dispatch(spec.uid, { kind: 'policy-refused', message: refusal.message });
+      this.#waiters.reject(spec.uid, new MyelinError('resource_exhausted', refusal.message));
+    }
+  }
+
+  /** Waits until other nodes have applied the number too (design C6), beside everything else. */
+  #awaitOthers(uid: string, allocation: Allocation): void {
+    const { others, store } = this.#options;
+    others.begin(uid, allocation, this.#workOf(uid).asking.signal, () => {
+      const record = store.get(uid);
+      if (record !== undefined) this.#openIfPossible(record);
+    });
   }
 
   async #createNew(spec: EndpointSpec): Promise<EndpointRecord> {
@@ -223,6 +237,7 @@ export class Endpoints {
     onChange(current, record === null);
     this.#waiters.changed(uid, record);
     if (record === null) this.#work.delete(uid);
+    if (record === null) this.#options.others.forget(uid);
   }
 
   #carryOut(uid: string, record: EndpointRecord, effect: EndpointEffect): void {
@@ -236,6 +251,8 @@ export class Endpoints {
         break;
       case 'await-policy':
         policies.want(record.assigned!.revision);
+        // Asked already, unless an earlier process was told the number.
+        this.#awaitOthers(uid, { assignment: record.assigned!, isAppliedByOthers: false });
         queueMicrotask(() => this.policiesApplied());
         break;
       case 'enforce':
@@ -291,9 +308,11 @@ export class Endpoints {
     const labels = labelsOf(spec, cluster);
     const { signal } = this.#workOf(uid).asking;
     try {
-      const assignment = await session.allocate({ uid, namespace: spec.namespace, name: spec.name, labels, addresses }, signal);
+      const allocation = await session.allocate({ uid, namespace: spec.namespace, name: spec.name, labels, addresses }, signal);
       // A newer question is under way, or the endpoint is going: this answer is to the old one.
-      if (!signal.aborted && this.#options.store.get(uid)?.spec === spec) this.#dispatch(uid, { kind: 'identified', assignment });
+      if (signal.aborted || this.#options.store.get(uid)?.spec !== spec) return;
+      this.#awaitOthers(uid, allocation);
+      this.#dispatch(uid, { kind: 'identified', assignment: allocation.assignment });
     } catch (error) {
       if (!signal.aborted) this.#fail(uid, error);
     }
@@ -309,6 +328,8 @@ export class Endpoints {
     try {
       const published = await session.moveAddresses(uid, identity, signal);
       await this.#published(published, signal);
+      await this.#options.others.applied(uid, { endpoints: published }, `its addresses as identity ${identity}`, signal);
+      signal.throwIfAborted();
       await session.release(uid, identity, signal);
       if (signal.aborted) return;
       this.#dispatch(uid, { kind: 'settled', identity, published });

@@ -102,6 +102,11 @@ export class Policies implements PolicyNames {
     return this.#applied;
   }
 
+  /** Identities included up to this revision of their stream have their bits set, those dropped have not. */
+  get reached(): Revision {
+    return this.#reached;
+  }
+
   /** What keeps the node from what the compiler said, a line each. */
   get problems(): readonly string[] {
     return [...this.#tables.refusals().map(({ message }) => message), ...this.#problems];

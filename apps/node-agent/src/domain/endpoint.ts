@@ -52,7 +52,8 @@ export type EndpointEvent =
   | { readonly kind: 'linked' }
   | { readonly kind: 'link-lost'; readonly message: string }
   | { readonly kind: 'identified'; readonly assignment: Assignment }
-  | { readonly kind: 'policy-applied'; readonly identity: number }
+  /** Here; and on other nodes, or they were late: `message` says which. */
+  | { readonly kind: 'policy-applied'; readonly identity: number; readonly message?: string }
   | { readonly kind: 'settled'; readonly identity: number; readonly published: Revision }
   | { readonly kind: 'policy-refused'; readonly message: string }
   | { readonly kind: 'delete' }
@@ -65,7 +66,7 @@ export type EndpointEffect =
   | 'link'
   /** Ask the allocator for the number of the labels. */
   | 'identify'
-  /** Have the policy of `assigned` applied. */
+  /** Have the policy of `assigned` applied, and its identity on all nodes. */
   | 'await-policy'
   /** Write `inForce` into the kernel and set the ready flag. */
   | 'enforce'
@@ -118,7 +119,8 @@ export function advance(record: EndpointRecord, event: EndpointEvent): Step {
     case 'policy-applied': {
       const { assigned, linked } = record;
       if (!linked || assigned === null || assigned.identity !== event.identity || isInForce(record)) return unchanged;
-      return { record: { ...record, inForce: assigned, state: 'ready', message: '' }, effects: ['enforce', ...settling(record)] };
+      const message = event.message ?? '';
+      return { record: { ...record, inForce: assigned, state: 'ready', message }, effects: ['enforce', ...settling(record)] };
     }
     case 'settled':
       return isInForce(record) && record.inForce?.identity === event.identity

@@ -23,6 +23,8 @@ const others = {
   allocate: unimplemented,
   moveAddresses: unimplemented,
   release: unimplemented,
+  reportApplied: unimplemented,
+  awaitApplied: unimplemented,
   get: unimplemented,
   whoIs: unimplemented,
   list: unimplemented,

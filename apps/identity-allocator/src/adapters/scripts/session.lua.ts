@@ -6,11 +6,18 @@ export const sessionLua = /* lua */ `
 local function node_key(node) return 'myelin:identity:node:' .. node end
 
 -- Nil where the call may go on; else the answer that refuses it.
+local function refuse_registration(node, registration)
+  local known = redis.call('HGET', node_key(node), 'registration')
+  if not known or tonumber(registration) > tonumber(known) then return {'unregistered'} end
+  if tonumber(registration) < tonumber(known) then return {'outdated', 'registration', registration, known} end
+  return nil
+end
+
 local function refuse_session(node, registration, counter)
-  local known = redis.call('HMGET', node_key(node), 'registration', 'counter')
-  if not known[1] or tonumber(registration) > tonumber(known[1]) then return {'unregistered'} end
-  if tonumber(registration) < tonumber(known[1]) then return {'outdated', 'registration', registration, known[1]} end
-  if tonumber(counter) < tonumber(known[2]) then return {'outdated', 'counter', counter, known[2]} end
+  local refusal = refuse_registration(node, registration)
+  if refusal then return refusal end
+  local seen = redis.call('HGET', node_key(node), 'counter')
+  if tonumber(counter) < tonumber(seen) then return {'outdated', 'counter', counter, seen} end
   return nil
 end
 

@@ -68,7 +68,11 @@ export interface AllocateResponse {
     | Revision
     | undefined;
   /** Revision of the last address row in the stream `endpoints`. */
-  endpointRevision: Revision | undefined;
+  endpointRevision:
+    | Revision
+    | undefined;
+  /** Every other live node has applied identity_revision already: there is nothing to wait for. */
+  identityApplied: boolean;
 }
 
 export interface MoveAddressesRequest {
@@ -94,6 +98,35 @@ export interface ReleaseRequest {
 export interface ReleaseResponse {
   /** Revision of the stream `endpoints` that includes what was removed. */
   endpointRevision: Revision | undefined;
+}
+
+export interface ReportAppliedRequest {
+  node: string;
+  session:
+    | Session
+    | undefined;
+  /** Identities included at this revision have their bits set. */
+  identityRevision:
+    | Revision
+    | undefined;
+  /** Addresses published up to this revision are written. */
+  endpointRevision: Revision | undefined;
+}
+
+export interface ReportAppliedResponse {
+}
+
+export interface AwaitAppliedRequest {
+  /** Who asks: not waited for. */
+  node: string;
+  /** Absent: that is not waited for. */
+  identityRevision: Revision | undefined;
+  endpointRevision: Revision | undefined;
+}
+
+export interface AwaitAppliedResponse {
+  /** Names of nodes, sorted. */
+  late: string[];
 }
 
 /** Row of the stream `identities`; key: the number in decimal. */
@@ -535,7 +568,7 @@ export const AllocateRequest: MessageFns<AllocateRequest> = {
 };
 
 function createBaseAllocateResponse(): AllocateResponse {
-  return { identity: 0, identityRevision: undefined, endpointRevision: undefined };
+  return { identity: 0, identityRevision: undefined, endpointRevision: undefined, identityApplied: false };
 }
 
 export const AllocateResponse: MessageFns<AllocateResponse> = {
@@ -548,6 +581,9 @@ export const AllocateResponse: MessageFns<AllocateResponse> = {
     }
     if (message.endpointRevision !== undefined) {
       Revision.encode(message.endpointRevision, writer.uint32(26).fork()).join();
+    }
+    if (message.identityApplied !== false) {
+      writer.uint32(32).bool(message.identityApplied);
     }
     return writer;
   },
@@ -589,6 +625,14 @@ export const AllocateResponse: MessageFns<AllocateResponse> = {
             message.endpointRevision = Revision.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.identityApplied = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -613,6 +657,7 @@ export const AllocateResponse: MessageFns<AllocateResponse> = {
     message.endpointRevision = (object.endpointRevision !== undefined && object.endpointRevision !== null)
       ? Revision.fromPartial(object.endpointRevision)
       : undefined;
+    message.identityApplied = object.identityApplied ?? false;
     return message;
   },
 };
@@ -913,6 +958,284 @@ export const ReleaseResponse: MessageFns<ReleaseResponse> = {
     message.endpointRevision = (object.endpointRevision !== undefined && object.endpointRevision !== null)
       ? Revision.fromPartial(object.endpointRevision)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseReportAppliedRequest(): ReportAppliedRequest {
+  return { node: "", session: undefined, identityRevision: undefined, endpointRevision: undefined };
+}
+
+export const ReportAppliedRequest: MessageFns<ReportAppliedRequest> = {
+  encode(message: ReportAppliedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.session !== undefined) {
+      Session.encode(message.session, writer.uint32(18).fork()).join();
+    }
+    if (message.identityRevision !== undefined) {
+      Revision.encode(message.identityRevision, writer.uint32(26).fork()).join();
+    }
+    if (message.endpointRevision !== undefined) {
+      Revision.encode(message.endpointRevision, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportAppliedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportAppliedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.session = Session.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.identityRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endpointRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReportAppliedRequest>, I>>(base?: I): ReportAppliedRequest {
+    return ReportAppliedRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportAppliedRequest>, I>>(object: I): ReportAppliedRequest {
+    const message = createBaseReportAppliedRequest();
+    message.node = object.node ?? "";
+    message.session = (object.session !== undefined && object.session !== null)
+      ? Session.fromPartial(object.session)
+      : undefined;
+    message.identityRevision = (object.identityRevision !== undefined && object.identityRevision !== null)
+      ? Revision.fromPartial(object.identityRevision)
+      : undefined;
+    message.endpointRevision = (object.endpointRevision !== undefined && object.endpointRevision !== null)
+      ? Revision.fromPartial(object.endpointRevision)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReportAppliedResponse(): ReportAppliedResponse {
+  return {};
+}
+
+export const ReportAppliedResponse: MessageFns<ReportAppliedResponse> = {
+  encode(_: ReportAppliedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportAppliedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportAppliedResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReportAppliedResponse>, I>>(base?: I): ReportAppliedResponse {
+    return ReportAppliedResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportAppliedResponse>, I>>(_: I): ReportAppliedResponse {
+    const message = createBaseReportAppliedResponse();
+    return message;
+  },
+};
+
+function createBaseAwaitAppliedRequest(): AwaitAppliedRequest {
+  return { node: "", identityRevision: undefined, endpointRevision: undefined };
+}
+
+export const AwaitAppliedRequest: MessageFns<AwaitAppliedRequest> = {
+  encode(message: AwaitAppliedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.identityRevision !== undefined) {
+      Revision.encode(message.identityRevision, writer.uint32(18).fork()).join();
+    }
+    if (message.endpointRevision !== undefined) {
+      Revision.encode(message.endpointRevision, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AwaitAppliedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAwaitAppliedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.identityRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endpointRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AwaitAppliedRequest>, I>>(base?: I): AwaitAppliedRequest {
+    return AwaitAppliedRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AwaitAppliedRequest>, I>>(object: I): AwaitAppliedRequest {
+    const message = createBaseAwaitAppliedRequest();
+    message.node = object.node ?? "";
+    message.identityRevision = (object.identityRevision !== undefined && object.identityRevision !== null)
+      ? Revision.fromPartial(object.identityRevision)
+      : undefined;
+    message.endpointRevision = (object.endpointRevision !== undefined && object.endpointRevision !== null)
+      ? Revision.fromPartial(object.endpointRevision)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseAwaitAppliedResponse(): AwaitAppliedResponse {
+  return { late: [] };
+}
+
+export const AwaitAppliedResponse: MessageFns<AwaitAppliedResponse> = {
+  encode(message: AwaitAppliedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.late) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AwaitAppliedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAwaitAppliedResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.late.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AwaitAppliedResponse>, I>>(base?: I): AwaitAppliedResponse {
+    return AwaitAppliedResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AwaitAppliedResponse>, I>>(object: I): AwaitAppliedResponse {
+    const message = createBaseAwaitAppliedResponse();
+    message.late = object.late?.map((e) => e) || [];
     return message;
   },
 };
@@ -1827,6 +2150,34 @@ export const IdentityServiceService = {
     responseSerialize: (value: ReleaseResponse): Buffer => Buffer.from(ReleaseResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReleaseResponse => ReleaseResponse.decode(value),
   },
+  /**
+   * Says how far the node has applied the streams, and that it is alive: its lease begins anew. Within a session no revision goes back. The session's
+   * registration alone counts.
+   */
+  reportApplied: {
+    path: "/myelin.identity.v1.IdentityService/ReportApplied" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportAppliedRequest): Buffer => Buffer.from(ReportAppliedRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportAppliedRequest => ReportAppliedRequest.decode(value),
+    responseSerialize: (value: ReportAppliedResponse): Buffer =>
+      Buffer.from(ReportAppliedResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportAppliedResponse => ReportAppliedResponse.decode(value),
+  },
+  /**
+   * Waits until every live node but the caller has reported these revisions, at most as long as the service is configured to (1 s), and names those that
+   * haven't. Who was named is not waited for again until it has reported what it missed (design C6).
+   */
+  awaitApplied: {
+    path: "/myelin.identity.v1.IdentityService/AwaitApplied" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AwaitAppliedRequest): Buffer => Buffer.from(AwaitAppliedRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AwaitAppliedRequest => AwaitAppliedRequest.decode(value),
+    responseSerialize: (value: AwaitAppliedResponse): Buffer =>
+      Buffer.from(AwaitAppliedResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AwaitAppliedResponse => AwaitAppliedResponse.decode(value),
+  },
   /** One identity by number (NOT_FOUND where nobody has it). */
   get: {
     path: "/myelin.identity.v1.IdentityService/Get" as const,
@@ -1888,6 +2239,16 @@ export interface IdentityServiceServer extends UntypedServiceImplementation {
    * success (design C5).
    */
   release: handleUnaryCall<ReleaseRequest, ReleaseResponse>;
+  /**
+   * Says how far the node has applied the streams, and that it is alive: its lease begins anew. Within a session no revision goes back. The session's
+   * registration alone counts.
+   */
+  reportApplied: handleUnaryCall<ReportAppliedRequest, ReportAppliedResponse>;
+  /**
+   * Waits until every live node but the caller has reported these revisions, at most as long as the service is configured to (1 s), and names those that
+   * haven't. Who was named is not waited for again until it has reported what it missed (design C6).
+   */
+  awaitApplied: handleUnaryCall<AwaitAppliedRequest, AwaitAppliedResponse>;
   /** One identity by number (NOT_FOUND where nobody has it). */
   get: handleUnaryCall<GetRequest, GetResponse>;
   list: handleUnaryCall<ListRequest, ListResponse>;
@@ -1972,6 +2333,44 @@ export interface IdentityServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReleaseResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says how far the node has applied the streams, and that it is alive: its lease begins anew. Within a session no revision goes back. The session's
+   * registration alone counts.
+   */
+  reportApplied(
+    request: ReportAppliedRequest,
+    callback: (error: ServiceError | null, response: ReportAppliedResponse) => void,
+  ): ClientUnaryCall;
+  reportApplied(
+    request: ReportAppliedRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportAppliedResponse) => void,
+  ): ClientUnaryCall;
+  reportApplied(
+    request: ReportAppliedRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportAppliedResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Waits until every live node but the caller has reported these revisions, at most as long as the service is configured to (1 s), and names those that
+   * haven't. Who was named is not waited for again until it has reported what it missed (design C6).
+   */
+  awaitApplied(
+    request: AwaitAppliedRequest,
+    callback: (error: ServiceError | null, response: AwaitAppliedResponse) => void,
+  ): ClientUnaryCall;
+  awaitApplied(
+    request: AwaitAppliedRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AwaitAppliedResponse) => void,
+  ): ClientUnaryCall;
+  awaitApplied(
+    request: AwaitAppliedRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AwaitAppliedResponse) => void,
   ): ClientUnaryCall;
   /** One identity by number (NOT_FOUND where nobody has it). */
   get(request: GetRequest, callback: (error: ServiceError | null, response: GetResponse) => void): ClientUnaryCall;

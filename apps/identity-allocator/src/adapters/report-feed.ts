@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RedisLink } from '@myelin/outbox';
+import type { Component, Log } from '@myelin/service';
+import { type Reports, readReport } from '../domain/reports.ts';
+import type { Registry } from './registry.ts';
+
+const channel = 'myelin:identity:reports';
+const retryMs = 300;
+
+/** What a feed needs. */
+export interface ReportFeedOptions {
+  readonly redis: RedisLink;
+  readonly registry: Pick<Registry, 'reports'>;
+  readonly reports: Reports;
+  readonly log: Log;
+  /** How often all reports are read anew, in case something was not heard. */
+  readonly readAgainMs: number;
+}
+
+/** Keeps the reports of all nodes as Redis has them: each one is heard as it is written, at whichever replica. */
+export class ReportFeed implements Component {
+  readonly name = 'feed of reports';
+  readonly #options: ReportFeedOptions;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | null = null;
+
+  constructor(options: ReportFeedOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        await this.#listen();
+      } catch (error) {
+        if (!signal.aborted) this.#options.log.debug({ reason: (error as Error).message }, 'reports of nodes can not be heard');
+      }
+      this.#options.reports.lose();
+      await sleep(retryMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  /** Hears until the connection breaks. Subscribed first, then read: nothing is missed in between. */
+  async #listen(): Promise<void> {
+    const { redis, reports, readAgainMs } = this.#options;
+    const { signal } = this.#stopping;
+    await redis.connected(signal);
+    const connection = await redis.openBlocking();
+    const over = new AbortController();
+    const end = () => over.abort();
+    connection.once('close', end);
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      connection.on('message', (_channel: string, message: string) => {
+        const [, now, node, record] = /^(\d+) (\S+) (.*)$/.exec(message) ?? [];
+        const report = readReport(Number(now), node ?? '', record ?? '');
+        if (report !== null) reports.take(report, performance.now());
+      });
+      await connection.subscribe(channel);
+      while (!over.signal.aborted) {
+        await this.#readAll();
+        await sleep(readAgainMs, undefined, { signal: over.signal }).catch(() => {});
+      }
+    } finally {
+      signal.removeEventListener('abort', end);
+      connection.disconnect();
+    }
+  }
+
+  async #readAll(): Promise<void> {
+    const { registry, reports } = this.#options;
+    const { nowMs, records } = await registry.reports();
+    const read = [...records].flatMap(([node, record]) => readReport(nowMs, node, record) ?? []);
+    reports.takeAll(read, nowMs, performance.now());
+  }
+}

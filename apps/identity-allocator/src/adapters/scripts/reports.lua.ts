@@ -1,0 +1,49 @@
+/**
+ * What nodes have said that they have applied (design C6), and their leases. Key and channel `myelin:identity:reports`, hash: node → "registration, end of the lease (ms),
+ * identities, endpoints, missed identities, missed endpoints", revisions as "incarnation counter", "0 0" where there is none.
+ * Invariant: what is written here is published with it: "now node record".
+ */
+export const reportsLua = /* lua */ `
+local reports = 'myelin:identity:reports'
+
+-- Whether revision a ("incarnation counter") includes b.
+local function includes(a, b)
+  local a_of, a_counter = string.match(a, '^(%d+) (%d+)$')
+  local b_of, b_counter = string.match(b, '^(%d+) (%d+)$')
+  if a_of ~= b_of then return tonumber(a_of) > tonumber(b_of) end
+  return tonumber(a_counter) >= tonumber(b_counter)
+end
+
+local function later(a, b)
+  if includes(a, b) then return a end
+  return b
+end
+
+local function lease_end(lease_ms) return string.format('%.0f', tonumber(now_ms()) + tonumber(lease_ms)) end
+
+-- Of a node that has just registered.
+local function new_report(registration, lease_ms)
+  return { registration = registration, lease_end = lease_end(lease_ms), identities = '0 0', endpoints = '0 0', missed_identities = '0 0', missed_endpoints = '0 0' }
+end
+
+-- The report of a node, or nil.
+local function read_report(node)
+  local record = redis.call('HGET', reports, node)
+  if not record then return nil end
+  local revision = ' (%d+ %d+)'
+  local registration, ends, identities, endpoints, missed_identities, missed_endpoints =
+    string.match(record, '^(%d+) (%d+)' .. revision .. revision .. revision .. revision .. '$')
+  return {
+    registration = registration, lease_end = ends, identities = identities, endpoints = endpoints,
+    missed_identities = missed_identities, missed_endpoints = missed_endpoints,
+  }
+end
+
+local function write_report(node, report)
+  local record = table.concat({
+    report.registration, report.lease_end, report.identities, report.endpoints, report.missed_identities, report.missed_endpoints,
+  }, ' ')
+  redis.call('HSET', reports, node, record)
+  redis.call('PUBLISH', reports, now_ms() .. ' ' .. node .. ' ' .. record)
+end
+`;

@@ -1,0 +1,65 @@
+import type { AwaitAppliedRequest, AwaitAppliedResponse, ReportAppliedRequest } from '@myelin/contracts/identity';
+import type { Revision } from '@myelin/contracts/types';
+import { zeroRevision } from '@myelin/revision';
+import { type Log, MyelinError } from '@myelin/service';
+import type { Registry } from '../adapters/registry.ts';
+import type { Applied, Reports } from '../domain/reports.ts';
+import { sessionRefusal } from './refusal.ts';
+import { readNodeName, readSession } from './request.ts';
+
+/** What the calls about applied revisions need. */
+export interface AppliedParts {
+  readonly registry: Pick<Registry, 'report' | 'missed'>;
+  readonly reports: Reports;
+  readonly appliedWithinMs: number;
+  readonly log: Log;
+}
+
+/** Takes a node's report. */
+export async function reportApplied({ registry }: AppliedParts, request: ReportAppliedRequest): Promise<Record<string, never>> {
+  const session = readSession(request.node, request.session);
+  const { identityRevision: identities = zeroRevision, endpointRevision: endpoints = zeroRevision } = request;
+  const result = await registry.report(session, { identities, endpoints });
+  if (result.outcome !== 'ok') throw sessionRefusal(`node ${session.node}`, session.node, result);
+  return {};
+}
+
+/** Whether there is nobody to wait for: every other live node has set the bits of this revision. False while that isn't known. */
+export function isAppliedByOthers({ reports }: Pick<AppliedParts, 'reports'>, node: string, identities: Revision): boolean {
+  return reports.isCurrent && reports.late({ identities, endpoints: zeroRevision }, node, performance.now()).length === 0;
+}
+
+/** Waits for all other live nodes. The names of those that were late; what they missed is noted, so that it is not waited for again. */
+export async function awaitApplied(
+  { registry, reports, appliedWithinMs, log }: AppliedParts,
+  request: AwaitAppliedRequest,
+  signal: AbortSignal,
+): Promise<AwaitAppliedResponse> {
+  const node = readNodeName(request.node);
+  const { identityRevision: identities = zeroRevision, endpointRevision: endpoints = zeroRevision } = request;
+  const wanted: Applied = { identities, endpoints };
+  const isDone = () => reports.isCurrent && reports.late(wanted, node, performance.now()).length === 0;
+  const over = AbortSignal.any([signal, AbortSignal.timeout(appliedWithinMs)]);
+  await until(isDone, reports, over);
+  if (!reports.isCurrent && !signal.aborted) throw new MyelinError('unavailable', 'what nodes report can not be heard: is Redis running?');
+  const late = reports.late(wanted, node, performance.now());
+  if (late.length === 0 || signal.aborted) return { late: [] };
+  const missed = await registry.missed(wanted, late);
+  if (missed.length > 0)
+    log.warn({ nodes: missed, for: node }, 'nodes have not applied what was waited for: they are not waited for until they have');
+  return { late: [...missed] };
+}
+
+/** Resolves when it is so, looked at after each change, or when the time is over. */
+function until(isDone: () => boolean, reports: Reports, over: AbortSignal): Promise<void> {
+  if (isDone() || over.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = () => {
+      stopListening();
+      over.removeEventListener('abort', end);
+      resolve();
+    };
+    const stopListening = reports.onChange(() => isDone() && end());
+    over.addEventListener('abort', end, { once: true });
+  });
+}
