@@ -1,4 +1,5 @@
 import type { EndpointAddress, Identity } from '@myelin/contracts/identity';
+import type { Revision } from '@myelin/contracts/types';
 import { eventually } from '@myelin/service/testing';
 import { streamKinds } from '@myelin/state-stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,6 +10,26 @@ beforeEach(async () => {
   cluster = await TestedCluster.start();
 });
 afterEach(() => cluster.stop());
+
+/** The revision at which a free number's row was removed. */
+function removalOf(number: number): Revision {
+  const [, incarnation, counter] = cluster.redisCli('hget', 'myelin:identity:freed', `${number}`).split(' ');
+  return { incarnation: BigInt(incarnation!), counter: BigInt(counter!) };
+}
+
+/** Has a free number be free for longer than that already. */
+function agePast(number: number, ms: number): void {
+  const [at, ...revision] = cluster.redisCli('hget', 'myelin:identity:freed', `${number}`).split(' ');
+  cluster.redisCli('hset', 'myelin:identity:freed', `${number}`, [Number(at) - ms, ...revision].join(' '));
+}
+
+/** Leaves no other number to be had. */
+function takeAllNumbers(but: number): void {
+  const script = `for n = 256, 65535 do if n ~= tonumber(ARGV[2]) then
+    redis.call('hset', 'myelin:identity:sets', 'x' .. n, n)
+    redis.call('hset', 'myelin:stream:identities:rows', n, ARGV[1] .. ' 1 + {"number":' .. n .. ',"labels":["k8s:x=' .. n .. '"]}') end end`;
+  cluster.redisCli('eval', script, '0', cluster.redisCli('get', 'myelin:incarnation'), `${but}`);
+}
 
 describe('a number', () => {
   it('is the same for equal label sets, in whatever order and on whatever node, and another for others (C1)', async () => {
@@ -76,6 +97,35 @@ describe('a number', () => {
       '0',
     );
     expect((await node.allocate('a', web, ['10.244.1.5'])).identity).toBe(4711);
+  });
+
+  it('gets another meaning only after its quarantine, and when every node has applied its removal (C1)', async () => {
+    const allocator = await cluster.startAllocator();
+    const [node, other] = [await cluster.startNode(allocator, 1), await cluster.startNode(allocator, 2)];
+    const { identity } = await node.allocate('a', web, ['10.244.1.5']);
+    takeAllNumbers(identity);
+    await node.release('a');
+    const removal = removalOf(identity);
+    const mayHave = () =>
+      node.allocate('b', db, ['10.244.1.6']).then(
+        (answer) => answer.identity,
+        (error) => error.code,
+      );
+    // All have applied it, and it is too early.
+    await node.report(allocator.client, removal);
+    await other.report(allocator.client, removal);
+    expect(await mayHave()).toBe('resource_exhausted');
+    // The set that had it may have it at any time, and then its quarantine begins anew.
+    expect((await node.allocate('a', web, ['10.244.1.5'])).identity).toBe(identity);
+    await node.release('a');
+    const again = removalOf(identity);
+    await node.report(allocator.client, again);
+    agePast(identity, 10 * 60_000);
+    expect(await mayHave()).toBe('resource_exhausted');
+    await other.report(allocator.client, { ...again, counter: again.counter - 1n });
+    expect(await mayHave()).toBe('resource_exhausted');
+    await other.report(allocator.client, again);
+    expect(await mayHave()).toBe(identity);
   });
 
   it('that is not announced is not answered, and the same one later', async () => {

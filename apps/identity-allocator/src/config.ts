@@ -20,6 +20,12 @@ export const allocatorConfiguration = configuration(
       maximum: 60_000,
       default: 1000,
     }),
+    quarantineMs: field.integer({
+      help: 'how long a number that nobody has any more is given to no other label set',
+      minimum: 1,
+      maximum: 86_400_000,
+      default: 600_000,
+    }),
     leaseMs: field.integer({
       help: 'how long a node is live after its last report',
       minimum: 100,

@@ -26,7 +26,7 @@ export function wire(config: AllocatorConfig, { log, metrics, readiness }: Servi
   const stream = new StreamConsumer({ kind: streamKinds.identities, link: nats, onBatch: (batch) => feed.apply(batch), log, readiness });
   meter.createObservableGauge('identity', { description: 'Identities in use' }).addCallback((result) => result.observe(feed.size));
 
-  const registry = new Registry(store, config.leaseMs);
+  const registry = new Registry(store, config);
   const reports = new Reports();
   const reportFeed = new ReportFeed({ redis, registry, reports, log, readAgainMs: 5000 });
 

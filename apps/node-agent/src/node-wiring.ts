@@ -1,5 +1,5 @@
 import { type Address, type Prefix, parsePrefix } from '@myelin/address';
-import type { EndpointAddress } from '@myelin/contracts/identity';
+import type { EndpointAddress, Node as NodeRow } from '@myelin/contracts/identity';
 import { componentsOf, openSecurity } from '@myelin/credentials';
 import type { Datapath } from '@myelin/datapath';
 import { timestamp } from '@myelin/flow-api';
@@ -136,6 +136,10 @@ export function wireNode(
     onRoutes: (peerRoutes, complete) => routes.set(peerRoutes, complete),
   });
   const memory = new MemoryReturn();
+  const onNodes = async (batch: StreamBatch<NodeRow>) => {
+    await peers.applyNodes(batch);
+    applied.nodesApplied(batch.revision);
+  };
   const onEndpoints = async (batch: StreamBatch<EndpointAddress>) => {
     names.applyEndpoints(batch);
     await peers.applyEndpoints(batch);
@@ -148,7 +152,7 @@ export function wireNode(
   const nodeStream = new StreamConsumer({
     kind: streamKinds.nodes,
     link: nats,
-    onBatch: (batch) => peers.applyNodes(batch),
+    onBatch: onNodes,
     log,
     readiness,
   });

@@ -111,7 +111,7 @@ beforeAll(async () => {
   await lifecycle.start();
   await eventually(() => link.run((client) => client.set('myelin:incarnation', '7')));
   await store.incarnation(AbortSignal.timeout(5000));
-  registry = new Registry(store, 15_000);
+  registry = new Registry(store, { leaseMs: 15_000, quarantineMs: 600_000 });
   identities = new RowTable(streamKinds.identities, store);
   endpoints = new RowTable(streamKinds.endpoints, store);
 });

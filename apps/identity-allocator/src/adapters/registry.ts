@@ -73,9 +73,9 @@ export type WhoIsOutcome =
 
 const scripts = {
   register: stateScript(registerNode, blocksLua, sessionLua, reportsLua),
-  allocate: stateScript(allocate, blocksLua, sessionLua, endpointLua),
-  moveAddresses: stateScript(moveAddresses, sessionLua, endpointLua),
-  release: stateScript(release, sessionLua, endpointLua),
+  allocate: stateScript(allocate, blocksLua, sessionLua, reportsLua, endpointLua),
+  moveAddresses: stateScript(moveAddresses, sessionLua, reportsLua, endpointLua),
+  release: stateScript(release, sessionLua, reportsLua, endpointLua),
   whoIs: stateScript(whoIs, blocksLua),
   report: stateScript(report, sessionLua, reportsLua),
   missed: stateScript(missed, reportsLua),
@@ -85,15 +85,24 @@ const scripts = {
 /** A revision as scripts write it. */
 const words = (revision: Revision) => formatRevision(revision).replace('.', ' ');
 
+/** How long things last, in milliseconds. */
+export interface RegistryTimes {
+  /** A node is live after it has registered or reported. */
+  readonly leaseMs: number;
+  /** A number that nobody has any more is nobody's. */
+  readonly quarantineMs: number;
+}
+
 /** Numbers, addresses and nodes in Redis. All methods throw `unavailable` when that is away. */
 export class Registry {
   readonly #store: Store;
   readonly #leaseMs: number;
+  readonly #quarantineMs: number;
 
-  /** `leaseMs`: how long a node is live after it has registered or reported. */
-  constructor(store: Store, leaseMs: number) {
+  constructor(store: Store, { leaseMs, quarantineMs }: RegistryTimes) {
     this.#store = store;
     this.#leaseMs = leaseMs;
+    this.#quarantineMs = quarantineMs;
   }
 
   /** Registers a node; what it had before under this name is replaced. */
@@ -125,6 +134,7 @@ export class Registry {
       ...session,
       uid,
       JSON.stringify(labels),
+      this.#quarantineMs,
       claim.addresses.length,
       ...addresses,
       tail,
@@ -164,8 +174,19 @@ export class Registry {
   }
 
   /** Notes what a node has applied; its lease begins anew. */
-  async report({ node, registration }: CallerSession, { identities, endpoints }: Applied): Promise<ReportOutcome> {
-    const reply = await this.#store.run(scripts.report, node, `${registration}`, this.#leaseMs, words(identities), words(endpoints));
+  async report(
+    { node, registration }: CallerSession,
+    { identities, endpoints, nodes }: Applied & { readonly nodes: Revision },
+  ): Promise<ReportOutcome> {
+    const reply = await this.#store.run(
+      scripts.report,
+      node,
+      `${registration}`,
+      this.#leaseMs,
+      words(identities),
+      words(endpoints),
+      words(nodes),
+    );
     return reply[0] === 'ok' ? { outcome: 'ok' } : refusalOf(reply);
   }
 

@@ -91,9 +91,9 @@ describe('reports', () => {
 });
 
 it('a record is read as it was written, and anything else is none', () => {
-  expect(readReport(1000, 'b', '5 16000 1 7 1 3 0 0 0 2')).toEqual({
+  expect(readReport(1000, 'b', '5 16000 1 7 1 3 1 1 0 0 0 2')).toEqual({
     ...said('b', at(7, 3)),
     missed: { identities: { incarnation: 0n, counter: 0n }, endpoints: { incarnation: 0n, counter: 2n } },
   });
-  for (const text of ['', '-', '5 16000 1 7 1 3 0 0 0', '5 16000 1 7 1 3 0 0 0 x']) expect(readReport(0, 'b', text)).toBeNull();
+  for (const text of ['', '-', '5 16000 1 7 1 3 1 1 0 0 0', '5 16000 1 7 1 3 1 1 0 0 0 x']) expect(readReport(0, 'b', text)).toBeNull();
 });

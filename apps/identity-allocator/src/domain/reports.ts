@@ -20,7 +20,7 @@ export interface NodeReport {
   readonly missed: Applied;
 }
 
-const words = 10;
+const words = 12;
 
 /** Reads a record as the script `reports` writes it; `nowMs`: Redis' time then. Null: it is none. */
 export function readReport(nowMs: number, node: string, record: string): NodeReport | null {
@@ -33,7 +33,7 @@ export function readReport(nowMs: number, node: string, record: string): NodeRep
     registration: BigInt(parts[0]!),
     leaseMs: Number(parts[1]) - nowMs,
     applied: { identities: revision(2), endpoints: revision(4) },
-    missed: { identities: revision(6), endpoints: revision(8) },
+    missed: { identities: revision(8), endpoints: revision(10) },
   };
 }
 

@@ -18,8 +18,12 @@ export interface AppliedParts {
 /** Takes a node's report. */
 export async function reportApplied({ registry }: AppliedParts, request: ReportAppliedRequest): Promise<Record<string, never>> {
   const session = readSession(request.node, request.session);
-  const { identityRevision: identities = zeroRevision, endpointRevision: endpoints = zeroRevision } = request;
-  const result = await registry.report(session, { identities, endpoints });
+  const {
+    identityRevision: identities = zeroRevision,
+    endpointRevision: endpoints = zeroRevision,
+    nodeRevision: nodes = zeroRevision,
+  } = request;
+  const result = await registry.report(session, { identities, endpoints, nodes });
   if (result.outcome !== 'ok') throw sessionRefusal(`node ${session.node}`, session.node, result);
   return {};
 }

@@ -52,7 +52,7 @@ export function endpointRefusal(
     case 'exhausted':
       return new MyelinError(
         'resource_exhausted',
-        `${endpoint}: every identity number is in use: let fewer labels make an identity (label filter)`,
+        `${endpoint}: every identity number is in use, or was too short a time ago: let fewer labels make an identity (label filter)`,
       );
   }
 }

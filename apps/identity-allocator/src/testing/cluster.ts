@@ -68,8 +68,8 @@ export class TestedCluster {
       labels,
       addresses,
     });
-    const report = (at: TestedAllocator['client'], identityRevision: Revision, endpointRevision?: Revision) =>
-      at.reportApplied({ node, session, identityRevision, endpointRevision });
+    const report = (at: TestedAllocator['client'], identityRevision: Revision, endpointRevision?: Revision, nodeRevision?: Revision) =>
+      at.reportApplied({ node, session, identityRevision, endpointRevision, nodeRevision });
     return {
       node,
       registration,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Revision } from '@myelin/contracts/types';
 import { type Component, Gate, type Log, orAbort } from '@myelin/service';
-import type { AppliedRevisions, IdentitySession } from './identity-session.ts';
+import type { IdentitySession, ReportedRevisions } from './identity-session.ts';
 
 const retryMs = 300;
 
@@ -21,7 +21,7 @@ export class AppliedReports implements Component {
   readonly #options: AppliedReportsOptions;
   readonly #stopping = new AbortController();
   readonly #news = new Gate();
-  #applied: AppliedRevisions = {};
+  #applied: ReportedRevisions = {};
   #running: Promise<void> | null = null;
 
   constructor(options: AppliedReportsOptions) {
@@ -37,6 +37,12 @@ export class AppliedReports implements Component {
   /** The addresses published up to this revision are written. */
   endpointsApplied(revision: Revision): void {
     this.#applied = { ...this.#applied, endpoints: revision };
+    this.#news.open();
+  }
+
+  /** The nodes published up to this revision are known, and those removed are not. */
+  nodesApplied(revision: Revision): void {
+    this.#applied = { ...this.#applied, nodes: revision };
     this.#news.open();
   }
 

@@ -71,6 +71,11 @@ export interface AppliedRevisions {
   readonly endpoints?: Revision;
 }
 
+/** The same of all streams that the node reports. */
+export interface ReportedRevisions extends AppliedRevisions {
+  readonly nodes?: Revision;
+}
+
 /**
  * The node's conversation with the identity allocator: registered once a process, then numbers asked for and given back. Before the agent contradicts a call that was never
  * answered (a Release after an Allocate that timed out), it raises its counter, so that the late call is refused when it arrives (design C1). A call that can succeed is sent again
@@ -164,12 +169,12 @@ export class IdentitySession {
   }
 
   /** Says what the node has applied, which keeps it live. Throws what is refused, or that nobody answered. */
-  async report({ identities, endpoints }: AppliedRevisions): Promise<void> {
+  async report({ identities, endpoints, nodes }: ReportedRevisions): Promise<void> {
     const opened = this.#register();
     const session = { registration: await opened, counter: this.#counter };
     try {
       await this.#client.reportApplied(
-        { node: this.#options.node.name, session, identityRevision: identities, endpointRevision: endpoints },
+        { node: this.#options.node.name, session, identityRevision: identities, endpointRevision: endpoints, nodeRevision: nodes },
         { signal: this.#stopping.signal },
       );
     } catch (error) {

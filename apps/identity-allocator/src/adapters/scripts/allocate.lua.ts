@@ -1,23 +1,23 @@
 /**
  * Gives an endpoint's label set its number and records its addresses, in one step.
- * Invariants: equal label sets have one number, and a number one label set (C1). An address belongs to one endpoint and lies in a block of its node
+ * Invariants: equal label sets have one number, and a number one label set (C1): one that another set had is given only after its quarantine, in this same script. An address belongs to one endpoint and lies in a block of its node
  * (C5). An endpoint that had a number keeps it beside the new one, and its addresses stay under it: somebody may still speak as it. Repeating a call changes
  * nothing. Whatever is refused has changed nothing.
  *
- * ARGV: node, registration, counter, UID, labels (JSON), count of addresses, per address: text, hex, row up to its identity (JSON); rest of every row; candidates….
+ * ARGV: node, registration, counter, UID, labels (JSON), quarantine in milliseconds, count of addresses, per address: text, hex, row up to its identity (JSON); rest of every row; candidates….
  * Answers {'ok', number, identity revision, endpoint revision, '1' where the identity is published}, or refuses: session's answers,
  * {'outside', address}, {'taken', address, row of the holder}, {'exhausted'}.
  */
 export const allocate = /* lua */ `
-local node, registration, counter, uid, labels, count = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
-local tail, candidates_at = ARGV[8 + 3 * count], 9 + 3 * count
+local node, registration, counter, uid, labels, quarantine_ms, count = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
+local tail, candidates_at = ARGV[9 + 3 * count], 10 + 3 * count
 local refusal = refuse_session(node, registration, counter)
 if refusal then return refusal end
 
 -- An endpoint of this node that was not claimed again under the present registration is gone: its address is free.
 local abandoned = {}
 local addresses = {}
-for i = 8, 7 + 3 * count, 3 do
+for i = 9, 8 + 3 * count, 3 do
   local address, hex = ARGV[i], ARGV[i + 1]
   if not in_block_of(node, hex) then return {'outside', address} end
   local row = read_row('endpoints', address)
@@ -30,7 +30,7 @@ for i = 8, 7 + 3 * count, 3 do
   addresses[#addresses + 1] = address
 end
 
--- The set's own number; else a candidate, then any number that nobody has, those first that no other label set had before.
+-- The set's own number; else a candidate, then any number that nobody has, those first that no other label set had before. What it had last it may have again at any time.
 local function find_number()
   local known = redis.call('HGET', 'myelin:identity:sets', labels)
   if known then return known end
@@ -38,7 +38,7 @@ local function find_number()
   local function is_free(number, even_if_used)
     if read_row('identities', number) then return false end
     local former = redis.call('HGET', 'myelin:identity:former', number)
-    return even_if_used or not former or former == sha
+    return not former or former == sha or (even_if_used and is_quarantine_over(number, quarantine_ms))
   end
   for i = candidates_at, #ARGV do
     if is_free(ARGV[i], false) then return ARGV[i] end
@@ -60,6 +60,7 @@ redis.call('SADD', references_key(number), node .. '/' .. uid)
 for _, other in ipairs(abandoned) do remove_endpoint(node, other) end
 redis.call('HSET', 'myelin:identity:sets', labels, number)
 redis.call('HDEL', 'myelin:identity:former', number)
+redis.call('HDEL', 'myelin:identity:freed', number)
 local identity_revision = set_row('identities', number, '{"number":' .. number .. ',"labels":' .. labels .. '}')
 
 local last = nil
@@ -76,7 +77,7 @@ if before then
     if not kept[address] then note(remove_row('endpoints', address)) end
   end
 end
-for i = 8, 7 + 3 * count, 3 do note(set_row('endpoints', ARGV[i], ARGV[i + 2] .. numbers[1] .. tail)) end
+for i = 9, 8 + 3 * count, 3 do note(set_row('endpoints', ARGV[i], ARGV[i + 2] .. numbers[1] .. tail)) end
 write_endpoint(node, uid, numbers, registration, addresses)
 return {'ok', number, identity_revision, last or current_revision('endpoints'), is_published('identities', identity_revision) and '1' or '0'}
 `;

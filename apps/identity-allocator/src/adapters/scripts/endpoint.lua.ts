@@ -2,7 +2,8 @@
  * Endpoints and their references to identity numbers (design C1, C5).
  * Keys: `myelin:identity:endpoints:<node>`, hash: endpoint UID → "number,number… registration address address…", the number first under which its addresses are
  * published; `myelin:identity:references:<number>`, set of "node/UID"; `myelin:identity:sets`, hash: labels (JSON) → number; `myelin:identity:former`, hash:
- * number → SHA-1 of the labels that had it last.
+ * number → SHA-1 of the labels that had it last; `myelin:identity:freed`, hash: number → "when (ms) incarnation counter", the revision of its row's removal;
+ * `myelin:identity:departed`: revision of the stream `nodes` that removed an expired node last.
  * Invariants: an identity row exists exactly while the number has references, and is in `sets` exactly then; an address row belongs to the endpoint
  * that lists it, and names a number that this endpoint refers to.
  */
@@ -43,7 +44,22 @@ local function drop_reference(node, uid, number)
   local labels = string.match(row.payload, '"labels":(.*)}$')
   redis.call('HDEL', 'myelin:identity:sets', labels)
   redis.call('HSET', 'myelin:identity:former', number, redis.sha1hex(labels))
-  remove_row('identities', number)
+  redis.call('HSET', 'myelin:identity:freed', number, now_ms() .. ' ' .. remove_row('identities', number))
+end
+
+-- Whether a number that nobody has may get another meaning (design C1): it has been free for long enough, and every node has applied its removal, and that
+-- of each node whose lease ended. A node whose lease is over, but that is not removed yet, counts: it may still speak as it did.
+local function is_quarantine_over(number, quarantine_ms)
+  local freed = redis.call('HGET', 'myelin:identity:freed', number)
+  if not freed then return true end
+  local at, removal = string.match(freed, '^(%d+) (%d+ %d+)$')
+  if tonumber(now_ms()) - tonumber(at) < tonumber(quarantine_ms) then return false end
+  local departed = redis.call('GET', 'myelin:identity:departed') or '0 0'
+  for _, other in ipairs(redis.call('HKEYS', reports)) do
+    local report = read_report(other)
+    if not (includes(report.identities, removal) and includes(report.nodes, departed)) then return false end
+  end
+  return true
 end
 
 -- Removes an endpoint with its addresses and its references.

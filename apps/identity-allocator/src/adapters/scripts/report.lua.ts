@@ -1,6 +1,6 @@
 /**
  * Notes what a node has applied, and that it lives. Invariants: a report of another registration changes nothing; within one, no component goes back.
- * ARGV: node, registration, lease in milliseconds, identities, endpoints (revisions as "incarnation counter"). Answers {'ok'} or a session's refusal.
+ * ARGV: node, registration, lease in milliseconds, identities, endpoints, nodes (revisions as "incarnation counter"). Answers {'ok'} or a session's refusal.
  */
 export const report = /* lua */ `
 local node, registration = ARGV[2], ARGV[3]
@@ -11,6 +11,7 @@ if not known or known.registration ~= registration then known = new_report(regis
 known.lease_end = lease_end(ARGV[4])
 known.identities = later(known.identities, ARGV[5])
 known.endpoints = later(known.endpoints, ARGV[6])
+known.nodes = later(known.nodes, ARGV[7])
 write_report(node, known)
 return {'ok'}
 `;

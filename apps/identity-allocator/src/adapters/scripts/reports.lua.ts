@@ -1,6 +1,6 @@
 /**
  * What nodes have said that they have applied (design C6), and their leases. Key and channel `myelin:identity:reports`, hash: node → "registration, end of the lease (ms),
- * identities, endpoints, missed identities, missed endpoints", revisions as "incarnation counter", "0 0" where there is none.
+ * identities, endpoints, nodes, missed identities, missed endpoints", revisions as "incarnation counter", "0 0" where there is none.
  * Invariant: what is written here is published with it: "now node record".
  */
 export const reportsLua = /* lua */ `
@@ -23,7 +23,7 @@ local function lease_end(lease_ms) return string.format('%.0f', tonumber(now_ms(
 
 -- Of a node that has just registered.
 local function new_report(registration, lease_ms)
-  return { registration = registration, lease_end = lease_end(lease_ms), identities = '0 0', endpoints = '0 0', missed_identities = '0 0', missed_endpoints = '0 0' }
+  return { registration = registration, lease_end = lease_end(lease_ms), identities = '0 0', endpoints = '0 0', nodes = '0 0', missed_identities = '0 0', missed_endpoints = '0 0' }
 end
 
 -- The report of a node, or nil.
@@ -31,17 +31,17 @@ local function read_report(node)
   local record = redis.call('HGET', reports, node)
   if not record then return nil end
   local revision = ' (%d+ %d+)'
-  local registration, ends, identities, endpoints, missed_identities, missed_endpoints =
-    string.match(record, '^(%d+) (%d+)' .. revision .. revision .. revision .. revision .. '$')
+  local registration, ends, identities, endpoints, nodes, missed_identities, missed_endpoints =
+    string.match(record, '^(%d+) (%d+)' .. string.rep(revision, 5) .. '$')
   return {
-    registration = registration, lease_end = ends, identities = identities, endpoints = endpoints,
+    registration = registration, lease_end = ends, identities = identities, endpoints = endpoints, nodes = nodes,
     missed_identities = missed_identities, missed_endpoints = missed_endpoints,
   }
 end
 
 local function write_report(node, report)
   local record = table.concat({
-    report.registration, report.lease_end, report.identities, report.endpoints, report.missed_identities, report.missed_endpoints,
+    report.registration, report.lease_end, report.identities, report.endpoints, report.nodes, report.missed_identities, report.missed_endpoints,
   }, ' ')
   redis.call('HSET', reports, node, record)
   redis.call('PUBLISH', reports, now_ms() .. ' ' .. node .. ' ' .. record)

@@ -110,7 +110,11 @@ export interface ReportAppliedRequest {
     | Revision
     | undefined;
   /** Addresses published up to this revision are written. */
-  endpointRevision: Revision | undefined;
+  endpointRevision:
+    | Revision
+    | undefined;
+  /** Nodes published up to this revision are known, and those removed are not. */
+  nodeRevision: Revision | undefined;
 }
 
 export interface ReportAppliedResponse {
@@ -963,7 +967,13 @@ export const ReleaseResponse: MessageFns<ReleaseResponse> = {
 };
 
 function createBaseReportAppliedRequest(): ReportAppliedRequest {
-  return { node: "", session: undefined, identityRevision: undefined, endpointRevision: undefined };
+  return {
+    node: "",
+    session: undefined,
+    identityRevision: undefined,
+    endpointRevision: undefined,
+    nodeRevision: undefined,
+  };
 }
 
 export const ReportAppliedRequest: MessageFns<ReportAppliedRequest> = {
@@ -979,6 +989,9 @@ export const ReportAppliedRequest: MessageFns<ReportAppliedRequest> = {
     }
     if (message.endpointRevision !== undefined) {
       Revision.encode(message.endpointRevision, writer.uint32(34).fork()).join();
+    }
+    if (message.nodeRevision !== undefined) {
+      Revision.encode(message.nodeRevision, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1028,6 +1041,14 @@ export const ReportAppliedRequest: MessageFns<ReportAppliedRequest> = {
             message.endpointRevision = Revision.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.nodeRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1054,6 +1075,9 @@ export const ReportAppliedRequest: MessageFns<ReportAppliedRequest> = {
       : undefined;
     message.endpointRevision = (object.endpointRevision !== undefined && object.endpointRevision !== null)
       ? Revision.fromPartial(object.endpointRevision)
+      : undefined;
+    message.nodeRevision = (object.nodeRevision !== undefined && object.nodeRevision !== null)
+      ? Revision.fromPartial(object.nodeRevision)
       : undefined;
     return message;
   },
