@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { cgroupRoot } from '@myelin/tool-lab';
+import { cgroupRoot, LabClients } from '@myelin/tool-lab';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectProbes } from './support/expect-probes.ts';
 import { leftovers } from './support/leftovers.ts';
@@ -46,7 +46,7 @@ describe('a node that is deleted', () => {
       await lab.must('fault', 'partition', 'south', 'outside');
       await lab.must('fault', 'loss', 'south', '1');
       const { stderr } = await lab.must('delete', '-f', lab.file([south[0]!]));
-      expect(stderr).toMatch(/deleted Node south; its registration .* stay/);
+      expect(stderr).toContain('deleted Node south; its addresses and its pod ranges are free');
       expect(stderr).toContain('deleted Pod red/server, Pod red/on-host');
       await Promise.all(talks.map((talk) => talk.flows()));
       expect(talks.flatMap(({ ended }) => ended ?? [])).toEqual([]);
@@ -59,22 +59,51 @@ describe('a node that is deleted', () => {
     await expectProbes(lab, { 'red/client -> red/neighbour TCP 80': 'reply', 'red/client -> outside TCP 80': 'reply' });
   });
 
-  it('keeps its addresses and ranges from others, and comes back with them', async () => {
-    const stolen = await lab.run('apply', '-f', lab.file([node('west', ['10.99.0.7'])]));
-    expect([stolen.status, stolen.stderr]).toEqual([1, expect.stringContaining('10.99.0.7 is an address of node south')]);
-    await lab.apply(node('west'), pod('red/west', on('west')), ...south);
+  it('gives its addresses, its ranges and its registration back, and finds others when it comes back (C1)', async () => {
+    using clients = new LabClients(lab.running);
+    const registered = async () => (await clients.ipam().listBlocks({})).nodes.map(({ node: name }) => name);
+    expect(await registered()).toEqual(['north']);
+    await expect(clients.identity().whoIs({ address: '10.99.0.7' })).resolves.toMatchObject({ node: '' });
+    await lab.apply(node('west', ['10.99.0.7']), pod('red/west', on('west')));
+    const stolen = await lab.run('apply', '-f', lab.file([south[0]!]));
+    expect([stolen.status, stolen.stderr]).toEqual([1, expect.stringContaining('10.99.0.7 is an address of node west')]);
+    await lab.apply(node('south'), ...south.slice(1));
     await expectProbes(lab, {
       'red/client -> red/west TCP 80': 'reply',
       'red/client -> red/server TCP 80': 'reply',
       'red/west -> red/server TCP 80': 'reply',
     });
+    expect(await registered()).toEqual(['north', 'south', 'west']);
   });
 
   it('may have lost its agent before, and is passed over when it is gone', async () => {
     await lab.must('fault', 'kill', 'node-agent:west');
     const file = lab.file([node('west')]);
-    expect((await lab.must('delete', '-f', file)).stderr).toContain("its pods' addresses (its agent was dead)");
+    const { addresses } = lab.running.state.pods.find(({ manifest }) => manifest.name === 'west')!;
+    expect((await lab.must('delete', '-f', file)).stderr).toContain('deleted Node west; its addresses and its pod ranges are free');
+    using clients = new LabClients(lab.running);
+    for (const address of addresses) expect(await clients.identity().whoIs({ address })).toMatchObject({ node: '', name: '' });
     expect((await lab.must('delete', '-f', file)).stderr).toContain("Node west isn't there");
+  });
+
+  it('though its agent lives registers anew, and claims all that it had: the same numbers and addresses (C1)', async () => {
+    using clients = new LabClients(lab.running);
+    const what = async () => {
+      const { endpoints } = await clients.agent('north').listEndpoints({});
+      return endpoints.map(({ spec, identity, addresses }) => [spec!.name, identity, ...addresses]).sort();
+    };
+    const before = await what();
+    await clients.identity().removeNode({ name: 'north' });
+    const known = async () =>
+      (await Promise.all(before.map(([, , address]) => clients.identity().whoIs({ address: `${address}` })))).map(({ name }) => name);
+    expect(await known()).toEqual(before.map(() => ''));
+    await expect.poll(known, { timeout: 20_000 }).toEqual(before.map(([name]) => name));
+    expect(await what()).toEqual(before);
+    await expect
+      .poll(async () => (await lab.status()).pods.map(({ state }) => state).join(' '), { timeout: 20_000 })
+      .toMatch(/^ready( ready)*$/);
+    await lab.apply(pod('red/late', on('north')));
+    await expectProbes(lab, { 'red/client -> red/server TCP 80': 'reply', 'red/server -> red/late TCP 80': 'reply' });
   });
 
   it('can’t be the last one', async () => {

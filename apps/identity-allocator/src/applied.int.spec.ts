@@ -64,7 +64,10 @@ describe('a new identity', () => {
   it('is not waited for on a node whose lease is over', async () => {
     const [a] = await begin(6, 7);
     const { identityRevision } = await a!.allocate('a', [...web, 'k8s:z=3'], ['10.244.6.5']);
-    await eventually(async () => (await a!.allocate('b', [...web, 'k8s:z=3'], ['10.244.6.6'])).identityApplied);
+    await eventually(async () => {
+      await a!.report(here.client, identityRevision!);
+      return (await a!.allocate('b', [...web, 'k8s:z=3'], ['10.244.6.6'])).identityApplied;
+    });
     expect((await here.client.awaitApplied({ node: 'n6', identityRevision, endpointRevision: undefined })).late).toEqual([]);
   });
 });
@@ -101,4 +104,46 @@ it('all of it is forgotten by no replica that starts later or loses Redis', asyn
   );
   await b!.report(here.client, next!);
   expect(await waiting).toEqual([]);
+});
+
+describe('a node that is not heard of', () => {
+  it('has no session any more when its lease is over: it registers anew, and goes on with what it had (C1)', async () => {
+    const [a] = await begin(11);
+    await a!.allocate('a', web, ['10.244.11.5']);
+    const late = await eventually(() =>
+      a!.allocate('b', web, ['10.244.11.6']).then(
+        () => Promise.reject(new Error('its lease is not over yet')),
+        (error) => error,
+      ),
+    );
+    expect(late).toMatchObject({ code: 'aborted', message: expect.stringContaining('RegisterNode') });
+    await expect(a!.report(here.client, { incarnation: 1n, counter: 1n })).rejects.toMatchObject({ code: 'aborted' });
+    expect((await here.client.whoIs({ address: '10.244.11.5' })).node).toBe('n11');
+    expect((await a!.register()).continued).toBe(true);
+    await a!.allocate('b', web, ['10.244.11.6']);
+  });
+
+  it('for long is taken away with all that it had: its numbers go into quarantine, and it is not waited for (C1)', async () => {
+    const forgetful = await cluster.startAllocator('--lease-ms', '300', '--forget-after-ms', '300');
+    const node = await cluster.startNode(forgetful, 12);
+    const labels = [...web, 'k8s:z=12'];
+    const { identity } = await node.allocate('a', labels, ['10.244.12.5']);
+    await eventually(async () => cluster.redisCli('hexists', 'myelin:identity:reports', 'n12') === '0', 20_000);
+    expect((await here.client.whoIs({ address: '10.244.12.5' })).node).toBe('');
+    expect((await here.client.whoIs({ address: '192.168.0.12' })).node).toBe('');
+    await expect(here.client.get({ number: identity })).rejects.toMatchObject({ code: 'not_found' });
+    expect(cluster.redisCli('get', 'myelin:identity:departed')).not.toBe('');
+    // What comes back gets its number again, and has to claim it.
+    expect((await node.register()).continued).toBe(false);
+    expect((await here.client.allocate({ ...node.request('a', labels, ['10.244.12.5']), claimed: identity })).identity).toBe(identity);
+  });
+});
+
+it('a node that is gone for good is taken away at once, and may be taken away twice', async () => {
+  const [a] = await begin(13);
+  const { identity } = await a!.allocate('a', [...web, 'k8s:z=13'], ['10.244.13.5']);
+  const first = await here.client.removeNode({ name: 'n13' });
+  expect(await there.client.removeNode({ name: 'n13' })).toEqual(first);
+  await expect(here.client.get({ number: identity })).rejects.toMatchObject({ code: 'not_found' });
+  await expect(a!.allocate('b', web, ['10.244.13.6'])).rejects.toMatchObject({ code: 'aborted' });
 });

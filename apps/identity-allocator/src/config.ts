@@ -20,6 +20,12 @@ export const allocatorConfiguration = configuration(
       maximum: 60_000,
       default: 1000,
     }),
+    forgetAfterMs: field.integer({
+      help: 'how long after the end of its lease a node is taken away with all that it had',
+      minimum: 1,
+      maximum: 86_400_000,
+      default: 600_000,
+    }),
     quarantineMs: field.integer({
       help: 'how long a number that nobody has any more is given to no other label set',
       minimum: 1,

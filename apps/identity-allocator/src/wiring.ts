@@ -28,7 +28,7 @@ export function wire(config: AllocatorConfig, { log, metrics, readiness }: Servi
 
   const registry = new Registry(store, config);
   const reports = new Reports();
-  const reportFeed = new ReportFeed({ redis, registry, reports, log, readAgainMs: 5000 });
+  const reportFeed = new ReportFeed({ redis, registry, reports, log, readAgainMs: 5000, forgetAfterMs: config.forgetAfterMs });
 
   const { announceWithinMs, appliedWithinMs, listen, listenUnix } = config;
   const identities = new RowTable(streamKinds.identities, store);

@@ -72,7 +72,10 @@ export function wireNode(
     meter,
     readiness,
     refusedRetryMs: 10_000,
-    onRegistered: () => applied.again(),
+    onRegistered: (continued) => {
+      applied.again();
+      if (!continued) endpoints.claimAgain();
+    },
   });
   const applied: AppliedReports = new AppliedReports({ session, log, everyMs: 5000 });
 

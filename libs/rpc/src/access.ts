@@ -19,6 +19,8 @@ type RulesFor<D extends ServiceDefinition> = {
 /** Nodes register, take numbers and give them back, and say and ask what is applied, each for itself. What there is they read from the streams. */
 const identity: RulesFor<typeof IdentityServiceService> = {
   registerNode: { nodeIn: 'name' },
+  // For whoever knows that it is gone.
+  removeNode: 'nobody',
   allocate: { nodeIn: 'node' },
   moveAddresses: { nodeIn: 'node' },
   release: { nodeIn: 'node' },

@@ -38,6 +38,7 @@ async function serve(
     allocate: unimplemented,
     moveAddresses: unimplemented,
     release: unimplemented,
+    removeNode: unimplemented,
     reportApplied: unimplemented,
     awaitApplied: unimplemented,
     get: unimplemented,

@@ -17,7 +17,7 @@ const within = (from: number, to: number) => ({ from: new Date(Date.now() + from
 const unimplemented = () => {
   throw new MyelinError('unimplemented', 'not in this test');
 };
-const registration = { registration: 7n, revision: undefined };
+const registration = { continued: false, registration: 7n, revision: undefined };
 const bookmark = (request: number) => ({ message: { $case: 'removed', value: request } }) as SubscribeResponse;
 
 let folder: string;
@@ -54,6 +54,7 @@ async function serve(security: Security) {
     allocate: unimplemented,
     moveAddresses: unimplemented,
     release: unimplemented,
+    removeNode: unimplemented,
     reportApplied: unimplemented,
     awaitApplied: unimplemented,
     get: unimplemented,

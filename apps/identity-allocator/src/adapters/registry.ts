@@ -9,6 +9,7 @@ import { endpointLua } from './scripts/endpoint.lua.ts';
 import { moveAddresses } from './scripts/move-addresses.lua.ts';
 import { registerNode } from './scripts/register.lua.ts';
 import { release } from './scripts/release.lua.ts';
+import { removeForgotten, removeNode, removeNodeLua } from './scripts/remove-node.lua.ts';
 import { allReports, missed, report } from './scripts/report.lua.ts';
 import { reportsLua } from './scripts/reports.lua.ts';
 import { sessionLua } from './scripts/session.lua.ts';
@@ -38,7 +39,7 @@ export type SessionRefusal =
   | { readonly outcome: 'outdated'; readonly what: 'registration' | 'counter'; readonly given: string; readonly seen: string };
 
 export type RegisterOutcome =
-  | { readonly outcome: 'ok'; readonly registration: bigint; readonly revision: Revision }
+  | { readonly outcome: 'ok'; readonly registration: bigint; readonly revision: Revision; readonly continued: boolean }
   | { readonly outcome: 'foreign'; readonly cidr: string }
   | { readonly outcome: 'address'; readonly address: string; readonly holder: string };
 
@@ -72,12 +73,14 @@ export type WhoIsOutcome =
   | { readonly outcome: 'unknown' | 'world' };
 
 const scripts = {
-  register: stateScript(registerNode, blocksLua, sessionLua, reportsLua),
-  allocate: stateScript(allocate, blocksLua, sessionLua, reportsLua, endpointLua),
-  moveAddresses: stateScript(moveAddresses, sessionLua, reportsLua, endpointLua),
-  release: stateScript(release, sessionLua, reportsLua, endpointLua),
+  register: stateScript(registerNode, blocksLua, reportsLua, sessionLua),
+  allocate: stateScript(allocate, blocksLua, reportsLua, sessionLua, endpointLua),
+  moveAddresses: stateScript(moveAddresses, reportsLua, sessionLua, endpointLua),
+  release: stateScript(release, reportsLua, sessionLua, endpointLua),
   whoIs: stateScript(whoIs, blocksLua),
-  report: stateScript(report, sessionLua, reportsLua),
+  report: stateScript(report, reportsLua, sessionLua),
+  removeNode: stateScript(removeNode, reportsLua, sessionLua, endpointLua, removeNodeLua),
+  removeForgotten: stateScript(removeForgotten, reportsLua, sessionLua, endpointLua, removeNodeLua),
   missed: stateScript(missed, reportsLua),
   allReports: stateScript(allReports, reportsLua),
 };
@@ -113,10 +116,22 @@ export class Registry {
   ): Promise<RegisterOutcome> {
     const row: Node = { ...node, addresses: addresses.map(formatAddress), podCidrs: podCidrs.map(formatPrefix) };
     const args = [node.name, node.uid, JSON.stringify(row), this.#leaseMs, addresses.length, ...row.addresses, ...row.podCidrs];
-    const [word, first, second] = await this.#store.run(scripts.register, ...args);
+    const [word, first, second, third] = await this.#store.run(scripts.register, ...args);
     if (word === 'foreign') return { outcome: 'foreign', cidr: first! };
     if (word === 'address') return { outcome: 'address', address: first!, holder: second! };
-    return { outcome: 'ok', registration: BigInt(first!), revision: parseRevision(second!) };
+    return { outcome: 'ok', registration: BigInt(first!), revision: parseRevision(second!), continued: third === '1' };
+  }
+
+  /** Takes a node away, with all that it has; success where it isn't there. Revisions of the streams `nodes` and `endpoints` that include it. */
+  async removeNode(node: string): Promise<{ readonly nodes: Revision; readonly endpoints: Revision }> {
+    const [, nodes, endpoints] = await this.#store.run(scripts.removeNode, node);
+    return { nodes: parseRevision(nodes!), endpoints: parseRevision(endpoints!) };
+  }
+
+  /** Takes the nodes away whose lease has been over for so long; their names. */
+  async removeForgotten(afterMs: number): Promise<readonly string[]> {
+    const [, ...names] = await this.#store.run(scripts.removeForgotten, afterMs);
+    return names;
   }
 
   /** Gives the endpoint its number and addresses; numbers that it has already stay its own. */

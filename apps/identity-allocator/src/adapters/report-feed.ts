@@ -10,11 +10,13 @@ const retryMs = 300;
 /** What a feed needs. */
 export interface ReportFeedOptions {
   readonly redis: RedisLink;
-  readonly registry: Pick<Registry, 'reports'>;
+  readonly registry: Pick<Registry, 'reports' | 'removeForgotten'>;
   readonly reports: Reports;
   readonly log: Log;
   /** How often all reports are read anew, in case something was not heard. */
   readonly readAgainMs: number;
+  /** After how long without a lease a node is taken away; looked at each time that all are read. */
+  readonly forgetAfterMs: number;
 }
 
 /** Keeps the reports of all nodes as Redis has them: each one is heard as it is written, at whichever replica. */
@@ -63,6 +65,7 @@ export class ReportFeed implements Component {
     try {
       connection.on('message', (_channel: string, message: string) => {
         const [, now, node, record] = /^(\d+) (\S+) (.*)$/.exec(message) ?? [];
+        if (record === '-') reports.remove(node!, Number(now));
         const report = readReport(Number(now), node ?? '', record ?? '');
         if (report !== null) reports.take(report, performance.now());
       });
@@ -78,7 +81,10 @@ export class ReportFeed implements Component {
   }
 
   async #readAll(): Promise<void> {
-    const { registry, reports } = this.#options;
+    const { registry, reports, log, forgetAfterMs } = this.#options;
+    const forgotten = await registry.removeForgotten(forgetAfterMs);
+    if (forgotten.length > 0)
+      log.warn({ nodes: forgotten }, 'nodes have not been heard of for long: they are taken away with all that they had');
     const { nowMs, records } = await registry.reports();
     const read = [...records].flatMap(([node, record]) => readReport(nowMs, node, record) ?? []);
     reports.takeAll(read, nowMs, performance.now());

@@ -70,6 +70,13 @@ describe('reports', () => {
     expect(reports.late(at(3), 'a', 0)).toEqual(['d']);
   });
 
+  it('of a node that was taken away are gone, and it is not waited for; what it says afterwards stays', () => {
+    const reports = reportsOf(said('b', at(1), { atMs: 1000 }), said('c', at(1), { atMs: 3000 }));
+    reports.remove('b', 2000);
+    reports.remove('c', 2000);
+    expect(reports.late(at(2), 'a', 0)).toEqual(['c']);
+  });
+
   it('are current from the first whole reading on, while they can be heard', () => {
     const reports = new Reports();
     expect(reports.isCurrent).toBe(false);

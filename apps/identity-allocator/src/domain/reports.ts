@@ -62,6 +62,13 @@ export class Reports {
     this.#tell();
   }
 
+  /** Takes a node out that was taken away at `atMs` of Redis' clock. */
+  remove(node: string, atMs: number): void {
+    if ((this.#nodes.get(node)?.atMs ?? atMs) > atMs) return;
+    this.#nodes.delete(node);
+    this.#tell();
+  }
+
   /** Takes all of them over, as they were at `atMs` of Redis' clock: there were no others. What was heard since stays. */
   takeAll(reports: readonly NodeReport[], atMs: number, now: number): void {
     const read = new Set(reports.map(({ node }) => node));

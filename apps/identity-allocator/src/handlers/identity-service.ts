@@ -1,6 +1,6 @@
 import { parseAddress } from '@myelin/address';
 import type { Identity, IdentityServiceService, WatchResponse, WhoIsResponse } from '@myelin/contracts/identity';
-import { parseLabel, type ReservedName, reservedIdentities, reservedLabels, reservedName } from '@myelin/labels';
+import { identityRanges, parseLabel, type ReservedName, reservedIdentities, reservedLabels, reservedName } from '@myelin/labels';
 import type { RowTable } from '@myelin/outbox';
 import type { Handlers } from '@myelin/rpc';
 import { isMyelinError, type Log, MyelinError } from '@myelin/service';
@@ -33,6 +33,12 @@ export interface IdentityServiceParts {
 export function identityService(parts: IdentityServiceParts): Service {
   return {
     registerNode: (request) => register(parts, request),
+    removeNode: async (request) => {
+      const name = readNodeName(request.name);
+      const { nodes: nodeRevision, endpoints: endpointRevision } = await parts.registry.removeNode(name);
+      parts.log.info({ node: name }, 'node taken away');
+      return { nodeRevision, endpointRevision };
+    },
     allocate: (request) => allocate(parts, request),
     moveAddresses: async (request) => {
       const uid = readWord('endpoint UID', request.endpointUid);
@@ -84,9 +90,9 @@ async function register(
     readPodCidrs(name, request.podCidrs),
   );
   if (result.outcome !== 'ok') throw registerRefusal(name, result);
-  const { registration, revision } = result;
+  const { registration, revision, continued } = result;
   log.info({ node: name, uid, registration: `${registration}` }, 'node registered');
-  return { registration, revision };
+  return { registration, revision, continued };
 }
 
 async function allocate(parts: IdentityServiceParts, request: RequestOf<'allocate'>): Promise<Awaited<ReturnType<Service['allocate']>>> {
@@ -98,13 +104,20 @@ async function allocate(parts: IdentityServiceParts, request: RequestOf<'allocat
   if ('problem' in reading) throw new MyelinError('invalid_argument', `endpoint ${uid} of node ${session.node}: ${reading.problem}`);
   const { labels } = reading;
   const addresses = readAddresses(`endpoint ${uid} of node ${session.node}`, request.addresses);
-  const result = await registry.allocate(session, { uid, namespace, name, labels, addresses, preferred: preferredNumbers(labels) });
+  const preferred = [...claimedNumber(request.claimed), ...preferredNumbers(labels)];
+  const result = await registry.allocate(session, { uid, namespace, name, labels, addresses, preferred });
   if (result.outcome !== 'ok') throw endpointRefusal(session.node, uid, result);
   const { number: identity, identityRevision, endpointRevision, isPublished } = result;
   // C4: a number that nobody has heard of is not answered. It is recorded, so that the same call later gets the same one.
   if (!isPublished)
     await stream.waitFor(identityRevision, announceWithinMs).catch((error) => Promise.reject(notAnnounced(identity, error)));
   return { identity, identityRevision, endpointRevision, identityApplied: isAppliedByOthers(parts, session.node, identityRevision) };
+}
+
+/** A number that the endpoint had, where labels can have it. */
+function claimedNumber(number: number): readonly number[] {
+  const { first, last } = identityRanges.cluster;
+  return number >= first && number <= last ? [number] : [];
 }
 
 function notAnnounced(identity: number, cause: unknown): unknown {

@@ -17,6 +17,7 @@ export interface TestedAllocator {
 /** Starts a replica and waits until it is ready. */
 export async function startAllocator(redis: ChildServer, nats: ChildServer, flags: readonly string[] = []): Promise<TestedAllocator> {
   const port = await freePort();
+  // Nodes of tests report only where that is what is tested.
   const args = [
     '--listen',
     `127.0.0.1:${port}`,
@@ -27,6 +28,7 @@ export async function startAllocator(redis: ChildServer, nats: ChildServer, flag
     '--nats',
     nats.url,
     '--insecure',
+    ...(flags.includes('--lease-ms') ? [] : ['--lease-ms', '600000']),
     ...flags,
   ];
   const reading = readConfiguration(allocatorConfiguration, args, {});

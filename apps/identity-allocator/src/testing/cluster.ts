@@ -48,14 +48,14 @@ export class TestedCluster {
     const podCidrs = [`10.244.${number}.0/24`, `fd00:10:244:${number}::/64`];
     this.giveBlocks(node, ...podCidrs);
     const register = async () => {
-      const { registration, revision } = await client.registerNode({
+      const { registration, revision, continued } = await client.registerNode({
         name: node,
         uid: `uid-${node}`,
         addresses: [`192.168.0.${number}`],
         podCidrs,
       });
       session = { registration, counter: 0n };
-      return { registration, revision };
+      return { registration, revision, continued };
     };
     let session: Session;
     const { registration } = await register();
@@ -67,6 +67,7 @@ export class TestedCluster {
       name: `pod-${uid}`,
       labels,
       addresses,
+      claimed: 0,
     });
     const report = (at: TestedAllocator['client'], identityRevision: Revision, endpointRevision?: Revision, nodeRevision?: Revision) =>
       at.reportApplied({ node, session, identityRevision, endpointRevision, nodeRevision });

@@ -15,7 +15,7 @@ type Service = Handlers<typeof IdentityServiceService>;
 type Sent = readonly [call: string, registration: bigint, counter: bigint];
 
 const never = AbortSignal.any([]);
-const web = { uid: 'a', namespace: 'shop', name: 'web', labels: ['k8s:app=web'], addresses: [] };
+const web = { uid: 'a', namespace: 'shop', name: 'web', labels: ['k8s:app=web'], addresses: [], claimed: 0 };
 let folder: string;
 let cleanUp: (() => unknown)[];
 let sent: Sent[];
@@ -42,7 +42,7 @@ beforeEach(async () => {
     throw new MyelinError('unimplemented', 'not asked here');
   };
   const service: Service = {
-    registerNode: () => ({ registration: ++registrations, revision: undefined }),
+    registerNode: () => ({ registration: ++registrations, revision: undefined, continued: true }),
     allocate: (request) => {
       answer('Allocate', request.session!);
       return { identity: 300, identityRevision: undefined, endpointRevision: undefined, identityApplied: true };
@@ -59,7 +59,7 @@ beforeEach(async () => {
       answer('ReportApplied', request.session!);
       return {};
     },
-    ...{ awaitApplied: notAsked, get: notAsked, list: notAsked, whoIs: notAsked, watch: notAsked },
+    ...{ awaitApplied: notAsked, removeNode: notAsked, get: notAsked, list: notAsked, whoIs: notAsked, watch: notAsked },
   };
   const common = { log: silentLog, meter: metrics.meter, readiness: new Readiness() };
   const socket = join(folder, 'socket');

@@ -34,8 +34,8 @@ export interface IdentitySessionOptions {
   readonly readiness: Readiness;
   /** After how long a call is sent again that somebody has to make possible first. */
   readonly refusedRetryMs: number;
-  /** Called after each registration: the allocator has forgotten what the node had reported. */
-  readonly onRegistered: () => void;
+  /** Called after each registration: the allocator has forgotten what the node had reported; and unless it `continued`, what its endpoints have. */
+  readonly onRegistered: (continued: boolean) => void;
 }
 
 /** A call about an endpoint. */
@@ -57,6 +57,8 @@ export interface AllocationRequest {
   readonly name: string;
   readonly labels: readonly string[];
   readonly addresses: readonly string[];
+  /** The number that it had; 0: none. */
+  readonly claimed: number;
 }
 
 /** The allocator's answer: the number, and whether all other live nodes have set its bit already. */
@@ -127,8 +129,8 @@ export class IdentitySession {
 
   /** The number of the labels; the addresses are recorded with it. Throws what is refused. */
   async allocate(request: AllocationRequest, signal: AbortSignal): Promise<Allocation> {
-    const { uid, namespace, name, labels, addresses } = request;
-    const what = { endpointUid: uid, namespace, name, labels: [...labels], addresses: [...addresses] };
+    const { uid, namespace, name, labels, addresses, claimed } = request;
+    const what = { endpointUid: uid, namespace, name, labels: [...labels], addresses: [...addresses], claimed };
     const answer = await this.#call({
       name: 'Allocate',
       uid,
@@ -261,14 +263,14 @@ export class IdentitySession {
     const podCidrs = (await blocks.known()).map((prefix: Prefix) => formatPrefix(prefix));
     for (;;) {
       try {
-        const { registration, revision } = await this.#client.registerNode(
+        const { registration, revision, continued } = await this.#client.registerNode(
           { ...node, addresses: node.addresses.map(formatAddress), podCidrs },
           { signal },
         );
         this.#registrationRevision = revision ?? null;
         this.#condition.ready();
         log.info({ registration }, 'node registered');
-        this.#options.onRegistered();
+        this.#options.onRegistered(continued);
         return registration;
       } catch (error) {
         if (signal.aborted) throw error;

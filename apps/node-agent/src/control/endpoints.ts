@@ -155,6 +155,18 @@ export class Endpoints {
     }
   }
 
+  /**
+   * The allocator holds nothing of this node any more: each endpoint claims its addresses and its number again. Where it gets another number, it changes over to that as
+   * a relabelled one does, and speaks meanwhile as one that no other node lets in (D5).
+   */
+  claimAgain(): void {
+    for (const { spec, state } of this.records) {
+      if (state === 'deleting' || state === 'failed') continue;
+      this.#stopAsking(spec.uid);
+      this.#dispatch(spec.uid, { kind: 'updated', spec });
+    }
+  }
+
   /** Stops asking; the endpoints stay as they are. */
   stop(): void {
     this.#stopping.abort();
@@ -303,12 +315,15 @@ export class Endpoints {
     return done;
   }
 
-  async #identify(uid: string, { spec, addresses }: EndpointRecord): Promise<void> {
+  async #identify(uid: string, { spec, addresses, inForce }: EndpointRecord): Promise<void> {
     const { session, cluster } = this.#options;
     const labels = labelsOf(spec, cluster);
     const { signal } = this.#workOf(uid).asking;
     try {
-      const allocation = await session.allocate({ uid, namespace: spec.namespace, name: spec.name, labels, addresses }, signal);
+      const allocation = await session.allocate(
+        { uid, namespace: spec.namespace, name: spec.name, labels, addresses, claimed: inForce?.identity ?? 0 },
+        signal,
+      );
       // A newer question is under way, or the endpoint is going: this answer is to the old one.
       if (signal.aborted || this.#options.store.get(uid)?.spec !== spec) return;
       this.#awaitOthers(uid, allocation);

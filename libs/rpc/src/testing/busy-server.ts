@@ -23,6 +23,7 @@ const others = {
   allocate: unimplemented,
   moveAddresses: unimplemented,
   release: unimplemented,
+  removeNode: unimplemented,
   reportApplied: unimplemented,
   awaitApplied: unimplemented,
   get: unimplemented,

@@ -20,6 +20,10 @@ export async function publishFarEndpoints(lab: Lab, clients: LabClients): Promis
     .finally(() => channel.close());
   const identities = clients.identity();
   const { registration } = await identities.registerNode({ name: node, uid: node, addresses: ['10.99.0.200'], podCidrs });
+  const session = { registration, counter: 1n };
+  const unknown = { identityRevision: undefined, endpointRevision: undefined, nodeRevision: undefined };
+  // It lives while it allocates: its lease is 15 s.
+  const heartbeat = setInterval(() => void identities.reportApplied({ node, session, ...unknown }).catch(() => {}), 3000);
   let next = 0;
   const work = async () => {
     while (next < farEndpoints) {
@@ -28,14 +32,15 @@ export async function publishFarEndpoints(lab: Lab, clients: LabClients): Promis
       const namespace = `team-${number % counts.namespaces}`;
       await identities.allocate({
         node,
-        session: { registration, counter: 1n },
+        session,
         endpointUid: `far-${number}`,
         namespace,
         name: `deployment-${deployment}-7c9d8b5f6d-${number.toString(36).padStart(5, 'x')}`,
         labels: [`k8s:app=deployment-${deployment}`, `k8s:io.kubernetes.pod.namespace=${namespace}`],
+        claimed: 0,
         addresses: [`10.64.${number >> 8}.${number & 255}`, `fd64::${number.toString(16)}`],
       });
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, work));
+  await Promise.all(Array.from({ length: atOnce }, work)).finally(() => clearInterval(heartbeat));
 }

@@ -8,12 +8,13 @@ import { type LabNode, type LabObjects, type LabPod, type LabPolicy, podKey } fr
 import { placePods } from '../plan/placement.ts';
 import type { NodeState, PodState } from '../plan/state.ts';
 import { knownEverywhere, lastOfPods, registrations } from './announced.ts';
+import { untilAnswered } from './clients.ts';
 import { concurrently } from './concurrently.ts';
 import { endpointsReady, revisionEnforced } from './enforced.ts';
 import { type Lab, saveState } from './lab.ts';
 import { nodeReady, startNode } from './node.ts';
 import { type PodContext, restartProcesses, startPod, stopPod, updatePod } from './pod.ts';
-import { agentRuns, removeNode } from './remove-node.ts';
+import { agentRuns, forgetNode, stopNode } from './remove-node.ts';
 
 /** Pods that are worked on at a time. */
 const podsAtATime = 4;
@@ -35,9 +36,7 @@ export interface ChangeResult {
 export function planNodes({ state }: Lab, nodes: readonly LabNode[]): void {
   for (const manifest of nodes) {
     const { name, uid, podCidrs } = manifest;
-    // A former node's place stays its own: it is registered with its addresses.
-    state.formerNodes = state.formerNodes.filter((former) => former.name !== name);
-    const planned = planNode(manifest, [...state.nodes, ...state.formerNodes]);
+    const planned = planNode(manifest, state.nodes);
     state.nodes.push({ name, uid: uid ?? randomUUID(), ...planned, requestedCidrs: podCidrs, podCidrs: [], agent: null, manifest });
   }
 }
@@ -136,7 +135,7 @@ export async function deleteObjects(context: ChangeContext, objects: LabObjects)
   state.pods = state.pods.filter((pod) => !pods.includes(pod));
   for (const name of gone) delete state.namespaces[name];
   saveState(lab);
-  for (const node of leaving) await deleteNode(context, node, bereft.has(node.name));
+  for (const node of leaving) await deleteNode(context, node);
   await deletePolicies(context, objects.policies, gone);
   if (pods.length > 0) say(`deleted ${pods.map(({ manifest }) => `Pod ${podKey(manifest)}`).join(', ')}`);
   // What a deleted pod leaves behind in the kernel is gone when its endpoint is; and so far as other nodes know, when they have applied that.
@@ -167,10 +166,24 @@ function leavingNodes({ lab: { state }, say }: ChangeContext, nodes: readonly La
   return leaving;
 }
 
-async function deleteNode({ lab, deadline, say }: ChangeContext, node: NodeState, isBereft: boolean): Promise<void> {
-  await removeNode(lab, node, deadline);
-  const held = isBereft ? "registration, its pods' addresses (its agent was dead)" : 'registration';
-  say(`deleted Node ${node.name}; its ${held} and its pod ranges stay its own until leases come (issue 8): nothing takes them back yet`);
+/** Whatever state its agent was in: its registration ends, and all that its pods had, before its pod ranges may be given to others. Returns when all other nodes know. */
+async function deleteNode({ lab, clients, deadline, say }: ChangeContext, node: NodeState): Promise<void> {
+  const { name } = node;
+  await stopNode(lab, node, deadline);
+  const { nodeRevision, endpointRevision } = await untilAnswered(deadline, `Node ${name}`, () => clients.identity().removeNode({ name }));
+  await untilAnswered(deadline, `pod ranges of Node ${name}`, () => clients.ipam().releaseBlocks({ node: name }));
+  forgetNode(lab, node);
+  const what = `removal of Node ${name}`;
+  await knownEverywhere(
+    lab,
+    [
+      { stream: 'nodes', what, revision: nodeRevision! },
+      { stream: 'endpoints', what, revision: endpointRevision! },
+    ],
+    clients,
+    deadline,
+  );
+  say(`deleted Node ${name}; its addresses and its pod ranges are free`);
 }
 
 async function deletePolicies(

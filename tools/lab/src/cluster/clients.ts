@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AgentServiceService } from '@myelin/contracts/agent';
 import { HealthCheckResponse_ServingStatus, HealthService } from '@myelin/contracts/health';
 import { IdentityServiceService } from '@myelin/contracts/identity';
+import { IpamServiceService } from '@myelin/contracts/ipam';
 import { PolicyServiceService } from '@myelin/contracts/policy';
 import { Channel, clientOf, isMyelinError, type RpcClient } from '@myelin/rpc';
 import { isRunning } from '../machine/process.ts';
@@ -30,6 +31,7 @@ export async function untilAnswered<T>(deadline: Deadline, what: string, call: (
 export type AgentClient = RpcClient<typeof AgentServiceService>;
 export type PolicyClient = RpcClient<typeof PolicyServiceService>;
 export type IdentityClient = RpcClient<typeof IdentityServiceService>;
+export type IpamClient = RpcClient<typeof IpamServiceService>;
 
 /** Clients of a lab's services, over their unix sockets: those have no network namespace. */
 export class LabClients implements Disposable {
@@ -53,6 +55,10 @@ export class LabClients implements Disposable {
 
   identity(): IdentityClient {
     return clientOf(IdentityServiceService, this.#replica('identity-allocator'));
+  }
+
+  ipam(): IpamClient {
+    return clientOf(IpamServiceService, this.#replica('ipam'));
   }
 
   /** Resolves once the service behind a socket says that it serves. */

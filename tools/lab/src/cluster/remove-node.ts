@@ -16,11 +16,8 @@ import { agentOf, terminate } from './processes.ts';
 /** Whether a node's agent is there to give back what its pods hold. */
 export const agentRuns = ({ agent }: NodeState): boolean => agent !== null && isAlive(agent);
 
-/**
- * Takes a node away whose pods are gone. What isn't there any more is success, so that an interrupted removal can be repeated. The state keeps it as a former
- * node: its registration and its pod ranges stay, and nobody else gets its addresses.
- */
-export async function removeNode(lab: Lab, node: NodeState, deadline: Deadline): Promise<void> {
+/** Takes away all that there is of a node on the machine; its pods are gone. What isn't there any more is success, so that an interrupted removal can be repeated. */
+export async function stopNode(lab: Lab, node: NodeState, deadline: Deadline): Promise<void> {
   const { paths, state } = lab;
   const place = { kind: 'node', node: node.name } as const;
   await setNetworkFaults(lab, withoutEnd(state.faults, placeName(place)));
@@ -32,7 +29,10 @@ export async function removeNode(lab: Lab, node: NodeState, deadline: Deadline):
   for (const path of [agentBpffs, agentStateDir, agentSocket].map((of) => of(paths, node.name)))
     rmSync(path, { recursive: true, force: true });
   rmSync(workloadSocket(paths, place), { force: true });
-  state.nodes = state.nodes.filter((each) => each !== node);
-  state.formerNodes.push({ ...node, agent: null });
+}
+
+/** Takes a node out of the lab's state. */
+export function forgetNode(lab: Lab, node: NodeState): void {
+  lab.state.nodes = lab.state.nodes.filter((each) => each !== node);
   saveState(lab);
 }

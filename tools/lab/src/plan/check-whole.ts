@@ -14,11 +14,9 @@ export function checkWhole(read: ReadObjects, state: LabState): ManifestError[] 
   const at = (kind: string, namespace: string, name: string, problem: Problem) =>
     read.places.get(objectKey(kind, namespace, name))!.errorAt(problem);
   const existing = state.nodes.map(({ manifest }) => manifest);
-  // A former node is registered on: its addresses and ranges are nobody else's.
-  const registered = [...existing, ...state.formerNodes.map(({ manifest }) => manifest)];
   const nodeErrors = nodes.flatMap((node, index) => {
-    const others = [...registered.filter(({ name }) => name !== node.name), ...nodes.slice(0, index)];
-    return [...checkNode(node, others), ...changedNode(node, registered)].map((problem) => at('Node', '', node.name, problem));
+    const others = [...existing.filter(({ name }) => name !== node.name), ...nodes.slice(0, index)];
+    return [...checkNode(node, others), ...changedNode(node, existing)].map((problem) => at('Node', '', node.name, problem));
   });
   const names = [...new Set([...[...existing, ...nodes].map(({ name }) => name), ...read.brokenNodes])];
   const known = names.length > 0 ? names : [defaultNode.name];
@@ -33,7 +31,7 @@ function changedNode(node: LabNode, existing: readonly LabNode[]): Problem[] {
     {
       path: [],
       message: `node ${node.name} is registered with other addresses or ranges`,
-      expected: 'the same: a node of a running lab does not change, nor one that comes back',
+      expected: 'the same: a node of a running lab does not change',
     },
   ];
 }

@@ -12,8 +12,6 @@ export interface LabState {
   /** The control plane's processes, by name. */
   processes: Record<string, ProcessId>;
   nodes: NodeState[];
-  /** Deleted ones: still registered, and holders of their addresses and pod ranges. */
-  formerNodes: NodeState[];
   /** Labels by namespace. */
   namespaces: Record<string, Readonly<Record<string, string>>>;
   pods: PodState[];
@@ -86,7 +84,6 @@ export const emptyState = (): LabState => ({
   replicas: defaultReplicas,
   processes: {},
   nodes: [],
-  formerNodes: [],
   namespaces: {},
   pods: [],
   faults: noFaults,

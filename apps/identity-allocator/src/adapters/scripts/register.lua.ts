@@ -2,7 +2,7 @@
  * Registers a node and opens a session. Invariants: a registration is greater than every earlier one; pod ranges are blocks that ipam gave to this
  * node; no two nodes share an address; the node is live from here on, and has reported nothing yet.
  * ARGV: node, UID, row (JSON), lease in milliseconds, count of addresses, addresses…, pod CIDRs (canonical)….
- * Answers {'ok', registration, revision}, {'foreign', CIDR} or {'address', address, node that has it}.
+ * Answers {'ok', registration, revision, '1' where the node was registered already}, {'foreign', CIDR} or {'address', address, node that has it}.
  */
 export const registerNode = /* lua */ `
 local node, uid, row, lease_ms, count = ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -27,5 +27,5 @@ if before then
 end
 for i = 7, 6 + count do redis.call('HSET', holders, ARGV[i], node) end
 write_report(node, new_report(registration, lease_ms))
-return {'ok', registration, set_row('nodes', node, row)}
+return {'ok', registration, set_row('nodes', node, row), before and '1' or '0'}
 `;

@@ -1,6 +1,6 @@
 /**
  * Sessions of agents (design C1). Key `myelin:identity:node:<node>`, hash: `uid`, `registration`, `counter` (greatest seen).
- * Invariant: a call of an earlier registration, or with a counter below the greatest seen, changes nothing.
+ * Invariant: a call of an earlier registration, of one whose lease is over (no call renews it: the node registers anew), or with a counter below the greatest seen, changes nothing.
  */
 export const sessionLua = /* lua */ `
 local function node_key(node) return 'myelin:identity:node:' .. node end
@@ -9,6 +9,8 @@ local function node_key(node) return 'myelin:identity:node:' .. node end
 local function refuse_registration(node, registration)
   local known = redis.call('HGET', node_key(node), 'registration')
   if not known or tonumber(registration) > tonumber(known) then return {'unregistered'} end
+  local report = read_report(node)
+  if not report or tonumber(report.lease_end) <= tonumber(now_ms()) then return {'unregistered'} end
   if tonumber(registration) < tonumber(known) then return {'outdated', 'registration', registration, known} end
   return nil
 end

@@ -47,7 +47,21 @@ export interface RegisterNodeRequest {
 
 export interface RegisterNodeResponse {
   registration: bigint;
-  revision: Revision | undefined;
+  revision:
+    | Revision
+    | undefined;
+  /** All that the node had is its own still. False: nothing is; what the node's endpoints have must be claimed again. */
+  continued: boolean;
+}
+
+export interface RemoveNodeRequest {
+  name: string;
+}
+
+export interface RemoveNodeResponse {
+  /** Revisions of the streams `nodes` and `endpoints` that include what was removed. */
+  nodeRevision: Revision | undefined;
+  endpointRevision: Revision | undefined;
 }
 
 export interface AllocateRequest {
@@ -59,6 +73,8 @@ export interface AllocateRequest {
   /** Canonical label set: sorted `source:key=value`, hidden `named-port:` labels included. */
   labels: string[];
   addresses: string[];
+  /** The number that the endpoint had under an earlier registration: it gets that again where nobody else has it. 0: none. */
+  claimed: number;
 }
 
 export interface AllocateResponse {
@@ -369,7 +385,7 @@ export const RegisterNodeRequest: MessageFns<RegisterNodeRequest> = {
 };
 
 function createBaseRegisterNodeResponse(): RegisterNodeResponse {
-  return { registration: 0n, revision: undefined };
+  return { registration: 0n, revision: undefined, continued: false };
 }
 
 export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
@@ -382,6 +398,9 @@ export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
     }
     if (message.revision !== undefined) {
       Revision.encode(message.revision, writer.uint32(18).fork()).join();
+    }
+    if (message.continued !== false) {
+      writer.uint32(24).bool(message.continued);
     }
     return writer;
   },
@@ -415,6 +434,14 @@ export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
             message.revision = Revision.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.continued = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -438,12 +465,148 @@ export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
     message.revision = (object.revision !== undefined && object.revision !== null)
       ? Revision.fromPartial(object.revision)
       : undefined;
+    message.continued = object.continued ?? false;
+    return message;
+  },
+};
+
+function createBaseRemoveNodeRequest(): RemoveNodeRequest {
+  return { name: "" };
+}
+
+export const RemoveNodeRequest: MessageFns<RemoveNodeRequest> = {
+  encode(message: RemoveNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RemoveNodeRequest>, I>>(base?: I): RemoveNodeRequest {
+    return RemoveNodeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RemoveNodeRequest>, I>>(object: I): RemoveNodeRequest {
+    const message = createBaseRemoveNodeRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseRemoveNodeResponse(): RemoveNodeResponse {
+  return { nodeRevision: undefined, endpointRevision: undefined };
+}
+
+export const RemoveNodeResponse: MessageFns<RemoveNodeResponse> = {
+  encode(message: RemoveNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeRevision !== undefined) {
+      Revision.encode(message.nodeRevision, writer.uint32(10).fork()).join();
+    }
+    if (message.endpointRevision !== undefined) {
+      Revision.encode(message.endpointRevision, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodeRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.endpointRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RemoveNodeResponse>, I>>(base?: I): RemoveNodeResponse {
+    return RemoveNodeResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RemoveNodeResponse>, I>>(object: I): RemoveNodeResponse {
+    const message = createBaseRemoveNodeResponse();
+    message.nodeRevision = (object.nodeRevision !== undefined && object.nodeRevision !== null)
+      ? Revision.fromPartial(object.nodeRevision)
+      : undefined;
+    message.endpointRevision = (object.endpointRevision !== undefined && object.endpointRevision !== null)
+      ? Revision.fromPartial(object.endpointRevision)
+      : undefined;
     return message;
   },
 };
 
 function createBaseAllocateRequest(): AllocateRequest {
-  return { node: "", session: undefined, endpointUid: "", namespace: "", name: "", labels: [], addresses: [] };
+  return {
+    node: "",
+    session: undefined,
+    endpointUid: "",
+    namespace: "",
+    name: "",
+    labels: [],
+    addresses: [],
+    claimed: 0,
+  };
 }
 
 export const AllocateRequest: MessageFns<AllocateRequest> = {
@@ -468,6 +631,9 @@ export const AllocateRequest: MessageFns<AllocateRequest> = {
     }
     for (const v of message.addresses) {
       writer.uint32(58).string(v!);
+    }
+    if (message.claimed !== 0) {
+      writer.uint32(64).uint32(message.claimed);
     }
     return writer;
   },
@@ -541,6 +707,14 @@ export const AllocateRequest: MessageFns<AllocateRequest> = {
             message.addresses.push(reader.string());
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.claimed = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -567,6 +741,7 @@ export const AllocateRequest: MessageFns<AllocateRequest> = {
     message.name = object.name ?? "";
     message.labels = object.labels?.map((e) => e) || [];
     message.addresses = object.addresses?.map((e) => e) || [];
+    message.claimed = object.claimed ?? 0;
     return message;
   },
 };
@@ -2136,6 +2311,19 @@ export const IdentityServiceService = {
     responseDeserialize: (value: Buffer): RegisterNodeResponse => RegisterNodeResponse.decode(value),
   },
   /**
+   * Takes a node away that is gone for good, with its endpoints and their numbers; an unknown one is success. An agent that lives after all registers anew,
+   * and claims again what it has.
+   */
+  removeNode: {
+    path: "/myelin.identity.v1.IdentityService/RemoveNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveNodeRequest): Buffer => Buffer.from(RemoveNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveNodeRequest => RemoveNodeRequest.decode(value),
+    responseSerialize: (value: RemoveNodeResponse): Buffer => Buffer.from(RemoveNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveNodeResponse => RemoveNodeResponse.decode(value),
+  },
+  /**
    * Gives the endpoint's label set its number and records the endpoint's addresses, in one step. Idempotent by (node, endpoint UID). A relabelled endpoint
    * holds its earlier numbers on, and its addresses stay published under the one that they are: see MoveAddresses.
    * An address outside the node's ranges: FAILED_PRECONDITION; one that another endpoint holds: ALREADY_EXISTS, naming the holder;
@@ -2250,6 +2438,11 @@ export interface IdentityServiceServer extends UntypedServiceImplementation {
    */
   registerNode: handleUnaryCall<RegisterNodeRequest, RegisterNodeResponse>;
   /**
+   * Takes a node away that is gone for good, with its endpoints and their numbers; an unknown one is success. An agent that lives after all registers anew,
+   * and claims again what it has.
+   */
+  removeNode: handleUnaryCall<RemoveNodeRequest, RemoveNodeResponse>;
+  /**
    * Gives the endpoint's label set its number and records the endpoint's addresses, in one step. Idempotent by (node, endpoint UID). A relabelled endpoint
    * holds its earlier numbers on, and its addresses stay published under the one that they are: see MoveAddresses.
    * An address outside the node's ranges: FAILED_PRECONDITION; one that another endpoint holds: ALREADY_EXISTS, naming the holder;
@@ -2301,6 +2494,25 @@ export interface IdentityServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RegisterNodeResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Takes a node away that is gone for good, with its endpoints and their numbers; an unknown one is success. An agent that lives after all registers anew,
+   * and claims again what it has.
+   */
+  removeNode(
+    request: RemoveNodeRequest,
+    callback: (error: ServiceError | null, response: RemoveNodeResponse) => void,
+  ): ClientUnaryCall;
+  removeNode(
+    request: RemoveNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveNodeResponse) => void,
+  ): ClientUnaryCall;
+  removeNode(
+    request: RemoveNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveNodeResponse) => void,
   ): ClientUnaryCall;
   /**
    * Gives the endpoint's label set its number and records the endpoint's addresses, in one step. Idempotent by (node, endpoint UID). A relabelled endpoint
