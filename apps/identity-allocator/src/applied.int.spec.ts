@@ -1,16 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '@myelin/service/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TestedAllocator } from './testing/allocator.ts';
+import { startAllocator, type TestedAllocator } from './testing/allocator.ts';
 import { db, TestedCluster, web } from './testing/cluster.ts';
 
-// C6: what nodes report at one replica is seen by whoever waits at the other. Leases of a second, waits of 300 ms.
+// C6: what nodes report at one replica is seen by whoever waits at the other. Leases of three seconds, waits of 300 ms.
 
 let cluster: TestedCluster;
 let here: TestedAllocator;
 let there: TestedAllocator;
 beforeAll(async () => {
   cluster = await TestedCluster.start();
-  const flags = ['--applied-within-ms', '300', '--lease-ms', '1500'];
+  const flags = ['--applied-within-ms', '300', '--lease-ms', '3000'];
   [here, there] = await Promise.all([cluster.startAllocator(...flags), cluster.startAllocator(...flags)]);
 });
 afterAll(() => cluster.stop());
@@ -92,7 +93,7 @@ it('all of it is forgotten by no replica that starts later or loses Redis', asyn
   const [a, b] = await begin(9, 10);
   const { identityRevision } = await a!.allocate('a', [...web, 'k8s:z=4'], ['10.244.9.5']);
   await b!.report(here.client, identityRevision!);
-  const third = await cluster.startAllocator('--applied-within-ms', '300', '--lease-ms', '1500');
+  const third = await cluster.startAllocator('--applied-within-ms', '300', '--lease-ms', '3000');
   await eventually(async () => {
     await b!.report(here.client, identityRevision!);
     return (await third.client.allocate(a!.request('b', [...web, 'k8s:z=4'], ['10.244.9.6']))).identityApplied;
@@ -137,6 +138,25 @@ describe('a node that is not heard of', () => {
     expect((await node.register()).continued).toBe(false);
     expect((await here.client.allocate({ ...node.request('a', labels, ['10.244.12.5']), claimed: identity })).identity).toBe(identity);
   });
+});
+
+it('an outage of the control plane, longer than nodes are remembered without a lease, takes none away (D6)', async () => {
+  const alone = await TestedCluster.start();
+  try {
+    const flags = ['--lease-ms', '300', '--forget-after-ms', '2000'];
+    const before = await startAllocator(alone.redis, alone.nats, flags);
+    const node = await alone.startNode(before, 14);
+    await node.allocate('a', web, ['10.244.14.5']);
+    await before.stop();
+    await sleep(2500);
+    const after = await alone.startAllocator(...flags);
+    await eventually(async () => (await after.client.whoIs({ address: '10.244.14.5' })).node === 'n14');
+    // As its agent would: it has been heard again.
+    const again = { name: 'n14', uid: 'uid-n14', addresses: ['192.168.0.14'], podCidrs: ['10.244.14.0/24'] };
+    expect((await after.client.registerNode(again)).continued).toBe(true);
+  } finally {
+    await alone.stop();
+  }
 });
 
 it('a node that is gone for good is taken away at once, and may be taken away twice', async () => {

@@ -15,7 +15,10 @@ export interface ReportFeedOptions {
   readonly log: Log;
   /** How often all reports are read anew, in case something was not heard. */
   readonly readAgainMs: number;
-  /** After how long without a lease a node is taken away; looked at each time that all are read. */
+  /**
+   * After how long without a lease a node is taken away; looked at each time that all are read. Only by who has heard reports for that long itself: nodes can't renew their leases where nobody
+   * hears them, and after an outage of the control plane they must find what they had (design D6).
+   */
   readonly forgetAfterMs: number;
 }
 
@@ -70,7 +73,9 @@ export class ReportFeed implements Component {
         if (report !== null) reports.take(report, performance.now());
       });
       await connection.subscribe(channel);
+      const since = performance.now();
       while (!over.signal.aborted) {
+        if (performance.now() - since >= this.#options.forgetAfterMs) await this.#forget();
         await this.#readAll();
         await sleep(readAgainMs, undefined, { signal: over.signal }).catch(() => {});
       }
@@ -80,11 +85,15 @@ export class ReportFeed implements Component {
     }
   }
 
-  async #readAll(): Promise<void> {
-    const { registry, reports, log, forgetAfterMs } = this.#options;
+  async #forget(): Promise<void> {
+    const { registry, log, forgetAfterMs } = this.#options;
     const forgotten = await registry.removeForgotten(forgetAfterMs);
     if (forgotten.length > 0)
       log.warn({ nodes: forgotten }, 'nodes have not been heard of for long: they are taken away with all that they had');
+  }
+
+  async #readAll(): Promise<void> {
+    const { registry, reports } = this.#options;
     const { nowMs, records } = await registry.reports();
     const read = [...records].flatMap(([node, record]) => readReport(nowMs, node, record) ?? []);
     reports.takeAll(read, nowMs, performance.now());

@@ -36,5 +36,7 @@ return answer
 
 /** All reports. Answers {'ok', Redis' time in milliseconds, node, record…}. */
 export const allReports = /* lua */ `
-return {'ok', now_ms(), unpack(redis.call('HGETALL', reports))}
+local answer = {'ok', now_ms()}
+for _, word in ipairs(redis.call('HGETALL', reports)) do answer[#answer + 1] = word end
+return answer
 `;
