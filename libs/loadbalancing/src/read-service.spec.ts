@@ -166,5 +166,16 @@ describe('parseService', () => {
     expect(
       errors('sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 86401}}, ports: [{port: 80}]'),
     ).toHaveLength(1);
+    expect(errors('sessionAffinityConfig: {clientIP: {timeoutSeconds: 60}}, ports: [{port: 80}]')).toEqual([
+      'spec.sessionAffinityConfig: configures no affinity; expected sessionAffinity: ClientIP beside it',
+    ]);
+  });
+
+  it('knows the age of a Service only as Kubernetes writes it', () => {
+    const age = (text: string) =>
+      read(`{apiVersion: v1, kind: Service, metadata: {name: web, creationTimestamp: ${text}}, spec: {ports: [{port: 80}]}}`);
+    expect(age('2026-11-30T09:00:00Z')).toMatchObject({ ok: true, value: { created: '2026-11-30T09:00:00Z' } });
+    expect(age('null')).toMatchObject({ ok: true, value: { created: null } });
+    expect(age('"2026-11-30T09:00:00+02:00"')).toMatchObject({ ok: false, errors: [{ path: 'metadata.creationTimestamp' }] });
   });
 });

@@ -91,6 +91,8 @@ export function readService(manifest: ServiceManifest, report: Report): Service 
   // Kubernetes keeps a stale clusterIP out of an ExternalName Service; where one is written all the same, it has no meaning.
   const clusterIps = type === 'ExternalName' ? [] : readClusterIps(spec, report);
   const affine = spec.sessionAffinity === 'ClientIP';
+  if (!affine && spec.sessionAffinityConfig != null)
+    report(['spec', 'sessionAffinityConfig'], 'configures no affinity', 'sessionAffinity: ClientIP beside it');
   return {
     namespace: metadata.namespace ?? defaultNamespace,
     name: metadata.name,

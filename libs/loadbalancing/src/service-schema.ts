@@ -23,6 +23,11 @@ const port = z.strictObject({
   appProtocol: field.inert(), // a hint for layer 7
 });
 
+// Compared as text: who is older has a frontend that two ask for.
+const timestamp = field.text((text) =>
+  /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/.test(text) ? null : 'a time as Kubernetes writes it: 2026-11-30T09:00:00Z',
+);
+
 const clientIp = z.strictObject({ timeoutSeconds: field.optional(seconds) });
 
 const spec = z.strictObject({
@@ -55,7 +60,7 @@ export const serviceSchema = z.strictObject({
   metadata: namespacedMetadata.extend({
     name: field.text(expectedDnsLabel),
     annotations: field.optional(z.record(z.string(), z.string())),
-    creationTimestamp: field.optional(z.string()),
+    creationTimestamp: field.optional(timestamp),
   }),
   spec,
   status: field.inert(),
