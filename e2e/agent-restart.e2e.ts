@@ -7,6 +7,7 @@ import { sleep, type Talk, TestLab } from './support/test-lab.ts';
 
 /** How often the agent is killed under traffic. */
 const kills = process.env.MYELIN_NIGHTLY === '1' ? 20 : 1;
+const patience = { timeout: 120_000 + 60_000 * kills };
 const ports = [80, { containerPort: 53, protocol: 'UDP' as const }];
 const lines = {
   'red/client -> red/server TCP 80': 'reply',
@@ -35,7 +36,7 @@ beforeAll(async () => {
 afterAll(() => lab?.[Symbol.asyncDispose]());
 
 describe('an agent that is killed', () => {
-  it('changes nothing for what flows and for what is denied, and adopts all of it when it comes back', async () => {
+  it('changes nothing for what flows and for what is denied, and adopts all of it when it comes back', patience, async () => {
     await expectProbes(lab, lines);
     const pods = (await lab.status()).pods;
     const flowing: Talk[] = ([4, 6] as const).flatMap((family) => [

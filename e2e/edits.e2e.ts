@@ -25,11 +25,6 @@ afterAll(async () => {
   await lab?.[Symbol.asyncDispose]();
 });
 
-/** The issue's bar for an edit: the last reply comes so long after it was stored, at most. What it took is printed; the nightly run holds it against the bar, with room for a busy machine. */
-const biteMs = 100;
-const isNightly = process.env.MYELIN_NIGHTLY === '1';
-const edits = isNightly ? 20 : 1;
-
 const openTalks = (from = 'red/client', to = 'red/server'): Talk[] =>
   ([4, 6] as const).flatMap((family) => [
     lab.talk(from, to, 'TCP', 80, family),
@@ -37,13 +32,10 @@ const openTalks = (from = 'red/client', to = 'red/server'): Talk[] =>
     lab.talk(from, to, 'ICMP', 0, family),
   ]);
 
-/**
- * Opens exchanges of every protocol and family, makes a change, and sees that not one reply comes once it is enforced. Returns how long after its beginning the last one came, in milliseconds.
- */
-async function cutBy(change: () => Promise<unknown>, talks = openTalks()): Promise<number> {
+/** Opens exchanges of every protocol and family, makes a change, and sees that not one reply comes once it is enforced. */
+async function cutBy(change: () => Promise<unknown>, talks = openTalks()): Promise<void> {
   try {
     await Promise.all(talks.map((talk) => talk.flows()));
-    const began = performance.now();
     await change();
     await Promise.all(talks.map((talk) => talk.hear()));
     const heard = talks.map((talk) => talk.replies.length);
@@ -54,7 +46,6 @@ async function cutBy(change: () => Promise<unknown>, talks = openTalks()): Promi
     expect(more).toEqual([]);
     // The change alone did it, not an end of their own.
     expect(talks.filter((talk) => talk.ended !== undefined).map((talk) => talk.name)).toEqual([]);
-    return Math.max(...talks.map((talk) => talk.lastReplyAfter(began)));
   } finally {
     await Promise.all(talks.map((talk) => talk[Symbol.asyncDispose]()));
   }
@@ -71,21 +62,12 @@ const allowRed = networkPolicy('red/edit', {
 });
 
 describe('a policy edit', () => {
-  it('bites the next packet of open exchanges of every kind', { timeout: 60_000 + 10_000 * edits }, async () => {
-    const took: number[] = [];
-    for (let edit = 0; edit < edits; edit += 1) {
-      await lab.apply(allowAll);
-      took.push(
-        await cutBy(async () => {
-          await store(deny);
-          expect(await lab.myelin('policy', 'wait')).toMatchObject({ status: 0 });
-        }),
-      );
-    }
-    const sorted = took.toSorted((a, b) => a - b);
-    const p95 = sorted[Math.floor((sorted.length - 1) * 0.95)]!;
-    console.log(`edit to last reply, ${edits} edits: p95 ${p95.toFixed(0)} ms (bar: ${biteMs} ms)`);
-    if (isNightly) expect(p95).toBeLessThan(3 * biteMs);
+  it('bites the next packet of open exchanges of every kind', async () => {
+    await lab.apply(allowAll);
+    await cutBy(async () => {
+      await store(deny);
+      expect(await lab.myelin('policy', 'wait')).toMatchObject({ status: 0 });
+    });
   });
 
   it('opens again what it had closed, for a connection that waited as for a new one', async () => {

@@ -6,6 +6,7 @@ import { bothFamilies, TestLab } from './support/test-lab.ts';
 
 /** SIGKILLs of each process under traffic. */
 const rounds = process.env.MYELIN_NIGHTLY === '1' ? 20 : 1;
+const patience = { timeout: 120_000 + 90_000 * rounds };
 const killed = ['node-agent:node-1', 'policy-compiler', 'identity-allocator-2', 'redis', 'nats'];
 const processes = ['redis', 'policy-compiler', 'node-agent:node-1'];
 const ports = [80, { containerPort: 80, protocol: 'UDP' as const }];
@@ -54,7 +55,7 @@ describe('a fault', () => {
     await expectProbes(lab, { 'red/client -> red/server TCP 80': 'reply', 'red/late -> red/server TCP 80': 'reply' });
   });
 
-  it('of anything loses no packet of what is allowed, cuts no connection, and lets nothing through that is denied', async () => {
+  it('of anything loses no packet of what is allowed, cuts no connection, and lets nothing through that is denied', patience, async () => {
     await lab.apply(networkPolicy('red/closed', { podSelector: app('closed') }), pod('red/closed'));
     const protocols = ['TCP', 'UDP', 'ICMP'] as const;
     const requests = protocols.flatMap((protocol) =>

@@ -26,7 +26,7 @@ describe('down', () => {
   const stages =
     process.env.MYELIN_NIGHTLY === '1' ? Array.from({ length: 40 }, (_, index) => 1 + Math.floor(index / 2)) : [1, 4, 9, 15, 20];
 
-  it('removes whatever there is of an up that was killed, at any moment', async () => {
+  it('removes whatever there is of an up that was killed, at any moment', { timeout: 60_000 + 30_000 * stages.length }, async () => {
     const network = machineNetwork();
     for (const stage of stages) {
       const lab = keep(new TestLab());

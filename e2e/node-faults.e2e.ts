@@ -7,6 +7,7 @@ import { sleep, TestLab } from './support/test-lab.ts';
 
 /** How often the agent is killed in the middle of an edit. */
 const rounds = process.env.MYELIN_NIGHTLY === '1' ? 20 : 3;
+const patience = { timeout: 120_000 + 45_000 * rounds };
 const subjects = Array.from({ length: 10 }, (_, index) => `subject-${index}`);
 const ports = [80, { containerPort: 53, protocol: 'UDP' as const }];
 
@@ -44,36 +45,40 @@ async function reached(): Promise<ReadonlyMap<string, string>> {
 const whole = (which: 'odd' | 'even') => `steady 4, steady 6, ${which} 4, ${which} 6`;
 
 describe('an agent that is killed in the middle of an edit of many policies', () => {
-  it(`leaves each subject before or after it, cuts nothing that both allow, and brings all to the end when it is back (D2, D9), ${rounds} times`, async () => {
-    using clients = new LabClients(lab.running);
-    const flowing = ([4, 6] as const).flatMap((family) => [
-      lab.talk('red/steady', 'red/subject-0', 'TCP', 80, family),
-      lab.talk('red/steady', 'red/subject-1', 'UDP', 53, family),
-    ]);
-    const denied = ([4, 6] as const).map((family) => lab.talk('red/stranger', 'red/subject-1', 'UDP', 53, family));
-    try {
-      await Promise.all(flowing.map((talk) => talk.flows()));
-      for (let round = 0; round < rounds; round += 1) {
-        const after = round % 2 === 0 ? 'even' : 'odd';
-        const { revision } = await clients.policy().apply({ documents: letIn(after).map((policy) => JSON.stringify(policy)) });
-        // Before the state comes, while it is written, or after.
-        await sleep(Math.random() * 20);
-        await lab.must('fault', 'kill', 'node-agent:node-1');
-        for (const [subject, who] of await reached()) expect([whole('odd'), whole('even')], subject).toContain(who);
-        await lab.must('fault', 'start', 'node-agent:node-1');
-        await lab.apply(...letIn(after));
-        using deadline = new Deadline(10);
-        const status = await untilAnswered(deadline, 'node-1', () => clients.agent('node-1').getStatus({}));
-        expect(status.appliedPolicyRevision!.counter).toBeGreaterThanOrEqual(revision!.counter);
-        expect([...new Set((await reached()).values())]).toEqual([whole(after)]);
+  it(
+    `leaves each subject before or after it, cuts nothing that both allow, and brings all to the end when it is back (D2, D9), ${rounds} times`,
+    patience,
+    async () => {
+      using clients = new LabClients(lab.running);
+      const flowing = ([4, 6] as const).flatMap((family) => [
+        lab.talk('red/steady', 'red/subject-0', 'TCP', 80, family),
+        lab.talk('red/steady', 'red/subject-1', 'UDP', 53, family),
+      ]);
+      const denied = ([4, 6] as const).map((family) => lab.talk('red/stranger', 'red/subject-1', 'UDP', 53, family));
+      try {
+        await Promise.all(flowing.map((talk) => talk.flows()));
+        for (let round = 0; round < rounds; round += 1) {
+          const after = round % 2 === 0 ? 'even' : 'odd';
+          const { revision } = await clients.policy().apply({ documents: letIn(after).map((policy) => JSON.stringify(policy)) });
+          // Before the state comes, while it is written, or after.
+          await sleep(Math.random() * 20);
+          await lab.must('fault', 'kill', 'node-agent:node-1');
+          for (const [subject, who] of await reached()) expect([whole('odd'), whole('even')], subject).toContain(who);
+          await lab.must('fault', 'start', 'node-agent:node-1');
+          await lab.apply(...letIn(after));
+          using deadline = new Deadline(10);
+          const status = await untilAnswered(deadline, 'node-1', () => clients.agent('node-1').getStatus({}));
+          expect(status.appliedPolicyRevision!.counter).toBeGreaterThanOrEqual(revision!.counter);
+          expect([...new Set((await reached()).values())]).toEqual([whole(after)]);
+        }
+        await Promise.all(flowing.map((talk) => talk.flows()));
+        expect(flowing.filter(({ ended }) => ended !== undefined).map(({ name }) => name)).toEqual([]);
+        expect(denied.map(({ replies }) => replies.length)).toEqual([0, 0]);
+      } finally {
+        await Promise.all([...flowing, ...denied].map((talk) => talk[Symbol.asyncDispose]()));
       }
-      await Promise.all(flowing.map((talk) => talk.flows()));
-      expect(flowing.filter(({ ended }) => ended !== undefined).map(({ name }) => name)).toEqual([]);
-      expect(denied.map(({ replies }) => replies.length)).toEqual([0, 0]);
-    } finally {
-      await Promise.all([...flowing, ...denied].map((talk) => talk[Symbol.asyncDispose]()));
-    }
-  });
+    },
+  );
 });
 
 const statistics = '/proc/sys/kernel/bpf_stats_enabled';
