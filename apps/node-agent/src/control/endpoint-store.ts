@@ -45,13 +45,13 @@ export class EndpointStore {
     return this.#pool?.usage(family) ?? null;
   }
 
-  /** Gives addresses to a UID: those asked for, else the next free ones. Throws `unavailable`, `resource_exhausted`, `already_exists` or `failed_precondition`. */
-  takeAddresses(uid: string, wanted: readonly Address[]): readonly string[] {
+  /** Gives addresses to a UID: those asked for, else the next free ones; `isReused` as the pool says. Throws `unavailable`, `resource_exhausted`, `already_exists` or `failed_precondition`. */
+  takeAddresses(uid: string, wanted: readonly Address[]): { readonly addresses: readonly string[]; readonly isReused: boolean } {
     if (this.#pool === null) throw new MyelinError('unavailable', 'this node has no address blocks yet: it waits for ipam');
     const answer = wanted.length > 0 ? this.#pool.take(wanted, uid) : this.#pool.allocate(uid);
     if (answer.kind !== 'given') throw this.#refusal(answer);
     this.#writePool();
-    return answer.addresses.map(formatAddress);
+    return { addresses: answer.addresses.map(formatAddress), isReused: answer.isReused };
   }
 
   put(record: EndpointRecord): void {

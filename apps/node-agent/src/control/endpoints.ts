@@ -51,6 +51,8 @@ interface Work {
   kernel: Promise<void>;
   /** The last detach; rejects when it failed. */
   detached: Promise<void>;
+  /** Its addresses were another endpoint's (or that isn't known any more): others must have heard that they are its own (design C5). */
+  isReused: boolean;
 }
 
 /** Takes endpoints through their lives: every event gives a new record, which is written down, and effects, which are carried out here. */
@@ -191,7 +193,10 @@ export class Endpoints {
   /** Waits until other nodes have applied the number too (design C6), beside everything else. */
   #awaitOthers(uid: string, allocation: Allocation): void {
     const { others, store } = this.#options;
-    others.begin(uid, allocation, this.#workOf(uid).asking.signal, () => {
+    const { asking, isReused } = this.#workOf(uid);
+    // One that has spoken already has been heard of.
+    const isNew = store.get(uid)?.inForce === null;
+    others.begin(uid, allocation, isNew && isReused, asking.signal, () => {
       const record = store.get(uid);
       if (record !== undefined) this.#openIfPossible(record);
     });
@@ -200,7 +205,7 @@ export class Endpoints {
   async #createNew(spec: EndpointSpec): Promise<EndpointRecord> {
     const { store, slots } = this.#options;
     const wanted = spec.addresses.map(parseAddress).filter((address) => address !== null);
-    const addresses = store.takeAddresses(spec.uid, wanted);
+    const { addresses, isReused } = store.takeAddresses(spec.uid, wanted);
     let slot: number;
     try {
       slot = slots.reserve();
@@ -211,6 +216,7 @@ export class Endpoints {
       );
       throw toMyelinError(error);
     }
+    this.#workOf(spec.uid).isReused = isReused;
     this.#take(spec.uid, createEndpoint(spec, addresses, slot));
     return this.#waiters.untilReady(spec.uid);
   }
@@ -223,7 +229,7 @@ export class Endpoints {
   #workOf(uid: string): Work {
     const known = this.#work.get(uid);
     if (known !== undefined) return known;
-    const work: Work = { asking: new AbortController(), kernel: Promise.resolve(), detached: Promise.resolve() };
+    const work: Work = { asking: new AbortController(), kernel: Promise.resolve(), detached: Promise.resolve(), isReused: true };
     this.#work.set(uid, work);
     return work;
   }

@@ -31,14 +31,14 @@ const web = { assignment: assignment(300), isAppliedByOthers: false };
 describe('an endpoint', () => {
   it('with a number that others have applied waits for nobody, and nobody is asked (C6)', () => {
     const others = nodes();
-    others.begin('a', { ...web, isAppliedByOthers: true }, never, onOver);
+    others.begin('a', { ...web, isAppliedByOthers: true }, false, never, onOver);
     expect([others.standing('a', web.assignment)?.isOver, over, asked]).toEqual([true, 1, []]);
   });
 
   it('waits until the others have applied its number, asked once (C6)', async () => {
     const others = nodes();
     expect(others.standing('a', web.assignment)).toBeNull();
-    for (let times = 0; times < 2; times += 1) others.begin('a', web, never, onOver);
+    for (let times = 0; times < 2; times += 1) others.begin('a', web, false, never, onOver);
     expect([asked, others.standing('a', web.assignment)?.isOver]).toEqual([[{ identities: web.assignment.revision }], false]);
     answers[0]!.resolve([]);
     await settled();
@@ -48,14 +48,20 @@ describe('an endpoint', () => {
 
   it('on a natively routed node waits for its addresses, too, also under a number that is known (C6)', () => {
     const others = nodes(true);
-    others.begin('a', { ...web, isAppliedByOthers: true }, never, onOver);
+    others.begin('a', { ...web, isAppliedByOthers: true }, false, never, onOver);
+    expect([asked, over]).toEqual([[{ identities: web.assignment.revision, endpoints: web.assignment.published }], 0]);
+  });
+
+  it('with addresses that were another endpoint’s waits until the others know whose they are (C5)', () => {
+    const others = nodes();
+    others.begin('a', { ...web, isAppliedByOthers: true }, true, never, onOver);
     expect([asked, over]).toEqual([[{ identities: web.assignment.revision, endpoints: web.assignment.published }], 0]);
   });
 
   it('goes on without those who are late, and where nobody can say, and tells so (C6)', async () => {
     const others = nodes();
-    others.begin('a', web, never, onOver);
-    others.begin('b', web, never, onOver);
+    others.begin('a', web, false, never, onOver);
+    others.begin('b', web, false, never, onOver);
     answers[0]!.resolve(['n2', 'n3']);
     answers[1]!.reject(new MyelinError('unavailable', 'gone'));
     await settled();
@@ -69,7 +75,7 @@ describe('an endpoint', () => {
   it('that is relabelled or deleted meanwhile is not opened by the answer to the old question', async () => {
     const others = nodes();
     const given = new AbortController();
-    others.begin('a', web, given.signal, onOver);
+    others.begin('a', web, false, given.signal, onOver);
     given.abort();
     answers[0]!.resolve([]);
     await settled();

@@ -29,12 +29,12 @@ export class OtherNodes {
     this.#late = options.meter.createCounter('late_nodes', { description: 'Waits for other nodes that went on without one, by its name' });
   }
 
-  /** Waits until others have applied an endpoint's number; once for each. `onOver`: called when there is nothing to wait for any more, at once where there never was. */
-  begin(uid: string, { assignment, isAppliedByOthers }: Allocation, signal: AbortSignal, onOver: () => void): void {
-    const { isNative } = this.#options;
+  /** Waits until others have applied an endpoint's number, and its addresses where they are told by them or were somebody else's (C5); once for each. `onOver`: called when there is nothing to wait for any more, at once where there never was. */
+  begin(uid: string, { assignment, isAppliedByOthers }: Allocation, isReused: boolean, signal: AbortSignal, onOver: () => void): void {
+    const needsAddresses = this.#options.isNative || isReused;
     const known = this.#waits.get(uid);
     if (known?.assignment.identity === assignment.identity && known.assignment.revision === assignment.revision) return;
-    const wait: Wait = { assignment, isOver: isAppliedByOthers && !isNative, message: '' };
+    const wait: Wait = { assignment, isOver: isAppliedByOthers && !needsAddresses, message: '' };
     this.#waits.set(uid, wait);
     if (wait.isOver) {
       onOver();
@@ -42,7 +42,7 @@ export class OtherNodes {
     }
     const wanted = {
       identities: assignment.revision,
-      ...(isNative && assignment.published !== null ? { endpoints: assignment.published } : {}),
+      ...(needsAddresses && assignment.published !== null ? { endpoints: assignment.published } : {}),
     };
     void this.applied(uid, wanted, `identity ${assignment.identity}`, signal).then((message) => {
       if (signal.aborted) {

@@ -90,3 +90,16 @@ describe('AddressPool', () => {
     expect(['a', 'b', 'c'].map((owner) => texts(two.allocate(owner)))).toEqual([['10.1.0.1'], ['10.1.0.2'], ['10.3.0.1']]);
   });
 });
+
+it('C5: says where an address was somebody else’s before, also after a restart', () => {
+  const block = prefix('10.1.0.0/30');
+  const pool = new AddressPool([block]);
+  const given = (answer: PoolAnswer) =>
+    answer.kind === 'given' ? [answer.addresses.map(formatAddress).join(), answer.isReused] : answer.kind;
+  expect(given(pool.allocate('a'))).toEqual(['10.1.0.1', false]);
+  pool.release(address('10.1.0.1'), 'a');
+  expect(given(pool.allocate('b'))).toEqual(['10.1.0.2', false]);
+  const restored = AddressPool.restore([block], pool.memory(), [['b', [address('10.1.0.2')]]]);
+  expect(given(restored.take([address('10.1.0.2')], 'b'))).toEqual(['10.1.0.2', false]);
+  expect(given(restored.allocate('c'))).toEqual(['10.1.0.1', true]);
+});

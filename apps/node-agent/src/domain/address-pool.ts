@@ -25,7 +25,8 @@ export type PoolRefusal =
   | { readonly kind: 'outside'; readonly address: Address; readonly blocks: readonly string[] }
   | { readonly kind: 'reserved'; readonly address: Address };
 
-export type PoolAnswer = { readonly kind: 'given'; readonly addresses: readonly Address[] } | PoolRefusal;
+/** `isReused`: somebody else had one of them before, and peers may not have heard yet that it is nobody's. */
+export type PoolAnswer = { readonly kind: 'given'; readonly addresses: readonly Address[]; readonly isReused: boolean } | PoolRefusal;
 
 /** IPv4 blocks keep their first and last address unused (network and broadcast); IPv6 blocks their first (subnet-router anycast, RFC 4291). */
 function usable(block: Prefix): { readonly first: bigint; readonly end: bigint } {
@@ -80,8 +81,7 @@ export class AddressPool {
       if (free === null) return { kind: 'full', family, blocks: this.#blockTexts(family) };
       found.push(free);
     }
-    for (const address of found) this.#give(address, owner);
-    return { kind: 'given', addresses: found };
+    return this.#giveAll(found, owner);
   }
 
   /** Exactly these addresses; all or none. What `owner` has already is given again. */
@@ -90,8 +90,7 @@ export class AddressPool {
       const refusal = this.#refusal(address, owner);
       if (refusal !== null) return refusal;
     }
-    for (const address of addresses) this.#give(address, owner);
-    return { kind: 'given', addresses };
+    return this.#giveAll(addresses, owner);
   }
 
   /** Gives an address back. One that is not `owner`'s stays where it is. */
@@ -156,6 +155,12 @@ export class AddressPool {
     }
     for (const address of this.#freed.values()) if (address.family === family) return address;
     return null;
+  }
+
+  #giveAll(addresses: readonly Address[], owner: string): PoolAnswer {
+    const isReused = addresses.some(({ value }) => this.#freed.has(value));
+    for (const address of addresses) this.#give(address, owner);
+    return { kind: 'given', addresses, isReused };
   }
 
   #give(address: Address, owner: string): void {
