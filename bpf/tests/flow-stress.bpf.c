@@ -226,6 +226,24 @@ static __always_inline void expire(struct attack *attack, const int words)
 	hear_end(attack, words == FLOW_WORDS4 ? &memory->ends4.original.entry : &memory->ends6.original.entry);
 }
 
+/* Whatever lies in some way, as if its pod had gone. */
+static __always_inline void evict(struct attack *attack, const int words)
+{
+	struct stress_memory *memory = attack->memory;
+	struct flow_ended *ended = words == FLOW_WORDS4 ? &memory->ends4.original.entry : &memory->ends6.original.entry;
+	__u32 index = attack->random >> 16 & flow_mask(words), way = attack->random >> 8 & (FLOW_WAYS - 1);
+	__u32 version = flow_peek(index, way, ended, words);
+	int expired;
+
+	if (!version)
+		return;
+	expired = words == FLOW_WORDS4 ? flow_evict4(index, way, version, &memory->ends4.original) : flow_evict6(index, way, version, &memory->ends6.original);
+	if (expired == FLOW_NOTHING_EXPIRED)
+		return;
+	attack->counts->expired++;
+	hear_end(attack, ended);
+}
+
 static __always_inline bool is_in(__u32 index, const flow_word *key, __u64 hash, const int words)
 {
 	struct flow_bucket *bucket = flow_bucket(index, words);
@@ -275,6 +293,8 @@ static __always_inline int attack(const int words)
 		age(&attack, words);
 	else if (what < 240)
 		expire(&attack, words);
+	else if (what < 241)
+		evict(&attack, words);
 	else
 		look_round(&attack, words);
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Reclaiming what is dead, and reporting what is quiet. Insertions reclaim too, but only where they need a way. */
+/* Reclaiming what is dead or of no use to anybody, and reporting what is quiet. Insertions reclaim too, but only where they need a way. */
 #pragma once
 
 #include "guest.h"
@@ -63,6 +63,54 @@ static __always_inline int flow_expire(__u32 index, struct flow_ended *ended, co
 	if (expired == FLOW_EXPIRED)
 		flow_dismiss_ended(ended, words);
 	return expired;
+}
+
+/* Looks at one way without its lock. The version under which `entry` was there; 0: none was, or it was just changing. */
+static __always_inline __u32 flow_peek(__u32 index, __u32 way, struct flow_ended *entry, const int words)
+{
+	struct flow_bucket *bucket = flow_bucket(index, words);
+	struct flow_state *state;
+	__u32 version;
+
+	if (!bucket || !(FLOW_LOAD(*flow_tags(bucket, words)) >> way * 8 & 0xff))
+		return 0;
+	state = flow_state(bucket, way, words);
+	version = FLOW_LOAD(state->version);
+	flow_fence();
+	flow_note_end(entry, bucket, way, 0, words);
+	flow_fence();
+	return version & 1 || version != FLOW_LOAD(state->version) ? 0 : version;
+}
+
+/* Takes out what flow_peek saw, unless it has changed since. */
+static __always_inline int flow_evict(__u32 index, __u32 way, __u32 version, struct flow_ended *ended, const int words)
+{
+	struct flow_bucket *bucket = flow_bucket(index, words);
+	struct flow_shares *shares = flow_shares_of_node();
+	int expired = FLOW_NOTHING_EXPIRED;
+
+	if (!bucket || !shares)
+		return FLOW_NOTHING_EXPIRED;
+	flow_lock(bucket);
+	if (flow_state(bucket, way, words)->version == version) {
+		flow_note_end(ended, bucket, way, 0, words);
+		ended->counter = flow_clear(bucket, way, shares, words);
+		expired = FLOW_EXPIRED;
+	}
+	flow_unlock(bucket);
+	if (expired == FLOW_EXPIRED)
+		flow_dismiss_ended(ended, words);
+	return expired;
+}
+
+__noinline int flow_evict4(__u32 index, __u32 way, __u32 version, struct flow_ended4 *ended)
+{
+	return ended ? flow_evict(index, way, version, &ended->entry, FLOW_WORDS4) : FLOW_NOTHING_EXPIRED;
+}
+
+__noinline int flow_evict6(__u32 index, __u32 way, __u32 version, struct flow_ended6 *ended)
+{
+	return ended ? flow_evict(index, way, version, &ended->entry, FLOW_WORDS6) : FLOW_NOTHING_EXPIRED;
 }
 
 __noinline int flow_expire4(__u32 index, struct flow_ended4 *ended)

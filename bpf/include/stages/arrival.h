@@ -27,6 +27,14 @@ static __always_inline bool is_address_of(const struct endpoint *endpoint, __u8 
 	return (endpoint->flags & ENDPOINT_HAS_IPV6) && ((ipv6[0] ^ address->halves[0]) | (ipv6[1] ^ address->halves[1])) == 0;
 }
 
+/* Whether one end of a flow was a pod of this node that has the address no longer: nobody can send from it (D1), nor is anything delivered to it. */
+static __always_inline bool is_gone(__u16 zone, __u8 family, const union address *address)
+{
+	const struct endpoint *endpoint = zone && zone < ENDPOINTS ? endpoint_of_slot(zone) : NULL;
+
+	return endpoint && !is_address_of(endpoint, family, address);
+}
+
 /* The pod of this node that a packet goes to; NULL: it leaves for the stack, or comes from there. */
 static __always_inline const struct endpoint *receiver_of(const struct packet *packet)
 {

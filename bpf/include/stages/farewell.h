@@ -10,7 +10,9 @@
 #include "../maps/endpoints.h"
 #include "../maps/events.h"
 #include "../parse/ipv4.h"
+#include "../types/peer.h"
 #include "../types/reason.h"
+#include "arrival.h"
 
 static __always_inline __u32 identity_in_zone(__u16 zone, __u32 otherwise)
 {
@@ -60,6 +62,15 @@ static __always_inline bool is_worth_telling(const struct flow_ended *ended)
 	return ended->action.class != FLOW_EMPTY && ended->counter >> FLOW_PACKETS_SHIFT != 0;
 }
 
+/* Somebody else may have the slot of a pod that has gone: the flow wasn't that one's. */
+static __always_inline void forget_gone(struct event *event, __u8 family)
+{
+	if (is_gone(event->source_zone, family, (const union address *)event->source))
+		event->source_identity = IDENTITY_UNKNOWN;
+	if (is_gone(event->destination_zone, family, (const union address *)event->destination))
+		event->destination_identity = IDENTITY_UNKNOWN;
+}
+
 static __noinline void report_ended4(const struct flow_ended4 *ended)
 {
 	struct event *event = is_worth_telling(&ended->entry) ? event_reserve() : NULL;
@@ -73,6 +84,7 @@ static __noinline void report_ended4(const struct flow_ended4 *ended)
 	event->destination_port = ended->key.destination_port;
 	address_from_ipv4((union address *)event->source, ended->key.source);
 	address_from_ipv4((union address *)event->destination, ended->key.destination);
+	forget_gone(event, 4);
 	bpf_ringbuf_submit(event, 0);
 }
 
@@ -89,5 +101,6 @@ static __noinline void report_ended6(const struct flow_ended6 *ended)
 	event->destination_port = ended->key.destination_port;
 	__builtin_memcpy(event->source, ended->key.source, sizeof(event->source));
 	__builtin_memcpy(event->destination, ended->key.destination, sizeof(event->destination));
+	forget_gone(event, 6);
 	bpf_ringbuf_submit(event, 0);
 }

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Entries of pods that have gone. No packet can find them any more, but an established connection's would keep their ways for hours. */
+#pragma once
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <stdbool.h>
+
+#include "../flow/expire.h"
+#include "../maps/endpoints.h"
+#include "../parse/ipv4.h"
+#include "../types/reason.h"
+#include "arrival.h"
+
+/* What carries a rewrite (services) has another destination than its key says. */
+static __always_inline bool has_own_destination(const struct flow_action *action)
+{
+	return action->class == FLOW_NEGATIVE || action->rewrite == 0;
+}
+
+static __always_inline bool is_orphan(const struct flow_action *action, __u16 zone, __u8 family, const union address *source, const union address *destination)
+{
+	if (action->class == FLOW_EMPTY)
+		return false;
+	return is_gone(zone, family, source) || (has_own_destination(action) && is_gone(action->target, family, destination));
+}
+
+static __always_inline bool is_orphan4(const struct flow_ended4 *entry)
+{
+	union address source, destination;
+
+	address_from_ipv4(&source, entry->key.source);
+	address_from_ipv4(&destination, entry->key.destination);
+	return is_orphan(&entry->entry.action, entry->key.zone, 4, &source, &destination);
+}
+
+static __always_inline bool is_orphan6(const struct flow_ended6 *entry)
+{
+	return is_orphan(&entry->entry.action, entry->key.zone, 6, (const union address *)entry->key.source, (const union address *)entry->key.destination);
+}
