@@ -26,7 +26,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'integration',
     shows: 'services on real Redis and NATS',
-    budgetSeconds: 80,
+    budgetSeconds: 100,
     nightlyBudgetSeconds: 300,
     kind: 'vitest',
     isBeside: true,
@@ -34,17 +34,17 @@ export const suites: readonly Suite[] = [
   {
     name: 'privileged',
     shows: 'BPF programs and agent on the real kernel',
-    budgetSeconds: 220,
+    budgetSeconds: 240,
     nightlyBudgetSeconds: 2400,
     kind: 'vitest',
   },
   {
     name: 'kernel',
     shows: "Debian 12's own kernel: programs, packets, traffic",
-    budgetSeconds: 120,
+    budgetSeconds: 160,
     nightlyBudgetSeconds: 900,
     kind: 'kernel',
     isBeside: true,
   },
-  { name: 'e2e', shows: 'stories on the lab', budgetSeconds: 220, nightlyBudgetSeconds: 3600, kind: 'vitest' },
+  { name: 'e2e', shows: 'stories on the lab', budgetSeconds: 280, nightlyBudgetSeconds: 3600, kind: 'vitest' },
 ];
