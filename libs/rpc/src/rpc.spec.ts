@@ -9,12 +9,10 @@ import { IdentityServiceService, type ListResponse, type WatchResponse } from '@
 import { PolicyServiceService, SubscribeResponse } from '@myelin/contracts/policy';
 import { type ErrorCode, Metrics, MyelinError, Readiness, silentLog } from '@myelin/service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Channel, clientOf, type Handlers, implement, Mailbox, parseTarget, RpcServer } from './index.ts';
+import { Channel, clientOf, type Handlers, Mailbox, parseTarget, RpcServer } from './index.ts';
+import { implementPart } from './testing/index.ts';
 
 const identities: ListResponse = { identities: [{ number: 300, labels: ['k8s:app=a'] }], revision: { incarnation: 7n, counter: 2n } };
-const unimplemented = () => {
-  throw new MyelinError('unimplemented', 'not in this test');
-};
 type IdentityHandlers = Handlers<typeof IdentityServiceService>;
 
 let folder: string;
@@ -27,31 +25,16 @@ afterEach(async () => {
   for (const act of cleanUp.reverse()) await act();
 });
 
-async function serve(
-  handlers: Partial<IdentityHandlers>,
-  subscribe: Handlers<typeof PolicyServiceService>['subscribe'] = unimplemented,
-  port = 0,
-) {
+async function serve(handlers: Partial<IdentityHandlers>, policies: Partial<Handlers<typeof PolicyServiceService>> = {}, port = 0) {
   const readiness = new Readiness();
-  const other = {
-    registerNode: unimplemented,
-    allocate: unimplemented,
-    moveAddresses: unimplemented,
-    release: unimplemented,
-    removeNode: unimplemented,
-    reportApplied: unimplemented,
-    awaitApplied: unimplemented,
-    get: unimplemented,
-    whoIs: unimplemented,
-  };
   const server = new RpcServer({
     service: 'tested',
     listen: { host: '127.0.0.1', port },
     security: 'insecure',
     listenUnix: join(folder, 'socket'),
     services: [
-      implement(IdentityServiceService, { ...other, list: () => identities, watch: unimplemented, ...handlers }),
-      implement(PolicyServiceService, { apply: unimplemented, delete: unimplemented, list: unimplemented, subscribe }),
+      implementPart(IdentityServiceService, { list: () => identities, ...handlers }),
+      implementPart(PolicyServiceService, policies),
     ],
     readiness,
     log: silentLog,
@@ -218,11 +201,16 @@ describe('a stream', () => {
   });
 
   it('answers in both directions', async () => {
-    const { server } = await serve({}, async function* (requests) {
-      for await (const { subjects } of requests) {
-        for (const subject of subjects) yield SubscribeResponse.fromPartial({ message: { $case: 'removed', value: subject } });
-      }
-    });
+    const { server } = await serve(
+      {},
+      {
+        subscribe: async function* (requests) {
+          for await (const { subjects } of requests) {
+            for (const subject of subjects) yield SubscribeResponse.fromPartial({ message: { $case: 'removed', value: subject } });
+          }
+        },
+      },
+    );
     const requests = new Mailbox<
       Parameters<Handlers<typeof PolicyServiceService>['subscribe']>[0] extends AsyncIterable<infer R> ? R : never
     >();
@@ -244,7 +232,7 @@ describe('a TCP address', () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => holder.once('listening', resolve));
     const { port } = holder.address() as { port: number };
-    await expect(serve({}, unimplemented, port)).rejects.toMatchObject({
+    await expect(serve({}, {}, port)).rejects.toMatchObject({
       code: 'already_exists',
       message: `another process listens on 127.0.0.1:${port}: stop it or choose another address`,
     });

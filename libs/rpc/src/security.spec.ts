@@ -7,16 +7,14 @@ import tls from 'node:tls';
 import { IdentityServiceService } from '@myelin/contracts/identity';
 import { PolicyServiceService, type SubscribeResponse } from '@myelin/contracts/policy';
 import { Authority, Credentials, type PeerName, type Security } from '@myelin/credentials';
-import { Metrics, MyelinError, Readiness, silentLog } from '@myelin/service';
+import { Metrics, Readiness, silentLog } from '@myelin/service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callerOf } from './caller.ts';
-import { Channel, clientOf, implement, Mailbox, RpcServer } from './index.ts';
+import { Channel, clientOf, Mailbox, RpcServer } from './index.ts';
+import { implementPart } from './testing/index.ts';
 
 const minute = 60_000;
 const within = (from: number, to: number) => ({ from: new Date(Date.now() + from * minute), to: new Date(Date.now() + to * minute) });
-const unimplemented = () => {
-  throw new MyelinError('unimplemented', 'not in this test');
-};
 const registration = { continued: false, registration: 7n, revision: undefined };
 const bookmark = (request: number) => ({ message: { $case: 'removed', value: request } }) as SubscribeResponse;
 
@@ -50,32 +48,18 @@ const credentialsOf = (self: Self, by = authority) =>
   Credentials.open({ files: write(self, by), self, log: silentLog, readiness: new Readiness() });
 
 async function serve(security: Security) {
-  const others = {
-    allocate: unimplemented,
-    moveAddresses: unimplemented,
-    release: unimplemented,
-    removeNode: unimplemented,
-    reportApplied: unimplemented,
-    awaitApplied: unimplemented,
-    get: unimplemented,
-    whoIs: unimplemented,
-  };
   const server = new RpcServer({
     service: 'ipam',
     listen: { host: '127.0.0.1', port: 0 },
     listenUnix: join(folder, 'socket'),
     security,
     services: [
-      implement(IdentityServiceService, {
-        ...others,
+      implementPart(IdentityServiceService, {
         registerNode: () => registration,
         list: () => ({ identities: [], revision: undefined }),
-        watch: unimplemented,
       }),
-      implement(PolicyServiceService, {
+      implementPart(PolicyServiceService, {
         apply: () => ({ revision: undefined, policies: [] }),
-        delete: unimplemented,
-        list: unimplemented,
         subscribe: async function* (requests) {
           let count = 0;
           for await (const _ of requests) yield bookmark(++count);

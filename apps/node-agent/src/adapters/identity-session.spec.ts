@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { IdentityServiceService, type Session } from '@myelin/contracts/identity';
-import { Channel, type Handlers, implement, RpcServer } from '@myelin/rpc';
+import { Channel, type Handlers, RpcServer } from '@myelin/rpc';
+import { implementPart } from '@myelin/rpc/testing';
 import { type ErrorCode, Metrics, MyelinError, Readiness, StatusServer, silentLog } from '@myelin/service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { IdentitySession } from './identity-session.ts';
@@ -38,10 +39,7 @@ beforeEach(async () => {
   refusals = [];
   metrics = new Metrics('myelin');
   let registrations = 0n;
-  const notAsked = () => {
-    throw new MyelinError('unimplemented', 'not asked here');
-  };
-  const service: Service = {
+  const service: Partial<Service> = {
     registerNode: () => ({ registration: ++registrations, revision: undefined, continued: true }),
     allocate: (request) => {
       answer('Allocate', request.session!);
@@ -59,11 +57,10 @@ beforeEach(async () => {
       answer('ReportApplied', request.session!);
       return {};
     },
-    ...{ awaitApplied: notAsked, removeNode: notAsked, get: notAsked, list: notAsked, whoIs: notAsked, watch: notAsked },
   };
   const common = { log: silentLog, meter: metrics.meter, readiness: new Readiness() };
   const socket = join(folder, 'socket');
-  const services = [implement(IdentityServiceService, service)];
+  const services = [implementPart(IdentityServiceService, service)];
   const server = new RpcServer({ service: 'tested', listen: null, listenUnix: socket, services, ...common });
   await server.start();
   const channel = new Channel('identity-allocator', `unix:${socket}`);

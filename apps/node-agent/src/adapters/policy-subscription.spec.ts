@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Bookmark, PolicyServiceService, type SubscribeRequest, type SubscribeResponse } from '@myelin/contracts/policy';
 import { zeroRevision } from '@myelin/revision';
-import { Channel, implement, Mailbox, RpcServer } from '@myelin/rpc';
+import { Channel, Mailbox, RpcServer } from '@myelin/rpc';
+import { implementPart } from '@myelin/rpc/testing';
 import { Metrics, MyelinError, Readiness, silentLog } from '@myelin/service';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { PolicySubscription } from './policy-subscription.ts';
@@ -21,9 +22,6 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'myelin-subscription-'));
   cleanUp = [() => rm(folder, { recursive: true })];
   [wanted, batches, streams] = [[300], [], []];
-  const notAsked = () => {
-    throw new MyelinError('unimplemented', 'not asked here');
-  };
   const subscribe = (requests: AsyncIterable<SubscribeRequest>) => {
     const stream = { asked: [] as SubscribeRequest[], answers: new Mailbox<SubscribeResponse>() };
     streams.push(stream);
@@ -34,7 +32,7 @@ beforeEach(async () => {
   };
   const common = { log: silentLog, readiness: new Readiness() };
   const socket = join(folder, 'socket');
-  const services = [implement(PolicyServiceService, { apply: notAsked, delete: notAsked, list: notAsked, subscribe })];
+  const services = [implementPart(PolicyServiceService, { subscribe })];
   const server = new RpcServer({ service: 'tested', listenUnix: socket, services, meter: new Metrics('test').meter, ...common });
   await server.start();
   const channel = new Channel('policy-compiler', `unix:${socket}`);

@@ -1,15 +1,12 @@
 // A thread that serves `watch` on the unix socket that it is given, and between two messages does nothing else for longer than a caller waits for signs of life.
 import { parentPort, workerData } from 'node:worker_threads';
 import { IdentityServiceService, type WatchResponse } from '@myelin/contracts/identity';
-import { Metrics, MyelinError, Readiness, silentLog } from '@myelin/service';
-import { implement } from '../implementation.ts';
+import { Metrics, Readiness, silentLog } from '@myelin/service';
 import { RpcServer } from '../server.ts';
+import { implementPart } from './implement-part.ts';
 
 const busyMs = 2500;
 const update = (number: number): WatchResponse => ({ event: { $case: 'removed', value: number }, revision: undefined });
-const unimplemented = () => {
-  throw new MyelinError('unimplemented', 'not in this test');
-};
 
 async function* watch(): AsyncGenerator<WatchResponse> {
   yield update(1);
@@ -18,22 +15,10 @@ async function* watch(): AsyncGenerator<WatchResponse> {
   yield update(2);
 }
 
-const others = {
-  registerNode: unimplemented,
-  allocate: unimplemented,
-  moveAddresses: unimplemented,
-  release: unimplemented,
-  removeNode: unimplemented,
-  reportApplied: unimplemented,
-  awaitApplied: unimplemented,
-  get: unimplemented,
-  whoIs: unimplemented,
-  list: unimplemented,
-};
 const server = new RpcServer({
   service: 'busy',
   listenUnix: workerData as string,
-  services: [implement(IdentityServiceService, { ...others, watch })],
+  services: [implementPart(IdentityServiceService, { watch })],
   readiness: new Readiness(),
   log: silentLog,
   meter: new Metrics('busy').meter,

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fault, type Lab, LabClients, openLab, readConfig, runningLab, takeDown, up } from '@myelin/tool-lab';
+import { type CommandContext, fault, type Lab, LabClients, openLab, readConfig, runningLab, takeDown, up } from '@myelin/tool-lab';
 import { OtherLoad } from '../datapath/other-load.ts';
 import type { Measured, Measurement } from '../result.ts';
 import { farEndpoints, publishFarEndpoints } from './far-node.ts';
@@ -27,14 +27,15 @@ export async function measureAgentMemory(): Promise<Measurement> {
   try {
     if ((await up(context, [join(import.meta.dirname, 'lab.yaml')], 60, { routing: 'overlay', underlay: 'ipv4', replicas: 1 })) !== 0)
       throw new Error('the lab did not start');
-    return { yardsticks: {}, otherLoad: load.share(), measured: [await measureIn(runningLab(config))] };
+    return { yardsticks: {}, otherLoad: load.share(), measured: [await measureIn(context)] };
   } finally {
     await takeDown(openLab(config));
     await rm(root, { recursive: true, force: true });
   }
 }
 
-async function measureIn(lab: Lab): Promise<Measured> {
+async function measureIn(context: CommandContext): Promise<Measured> {
+  const lab = runningLab(context.config);
   using clients = new LabClients(lab);
   const node = lab.state.nodes[0]!.name;
   const known = async () => {
@@ -47,7 +48,6 @@ async function measureIn(lab: Lab): Promise<Measured> {
   await knows(known);
   const grown = await settledKib(lab);
   say('restarting the agent');
-  const context = { config: { ...readConfig(), labDir: lab.paths.root, isNamed: true }, print: () => {}, say };
   for (const what of ['kill', 'start'] as const) await fault(context, { what, process: `node-agent:${node}` }, 60);
   await knows(known);
   const restarted = await settledKib(runningLab(context.config));
