@@ -55,7 +55,7 @@ static __always_inline int leave_pod(struct __sk_buff *skb, struct run *run, con
 	outcome = check_ready(self);
 	if (outcome == CARRY_ON)
 		outcome = consider(skb, run, self, &receiver, family);
-	return outcome == CARRY_ON ? route(skb, packet, receiver, family) : outcome;
+	return outcome == CARRY_ON ? route(skb, run, self, receiver, family) : outcome;
 }
 
 static __always_inline int enter_pod(struct __sk_buff *skb, struct run *run, const struct endpoint *self, __u8 family)
@@ -145,7 +145,7 @@ static __always_inline int enter_node(struct __sk_buff *skb, struct run *run, __
 
 	if (outcome != CARRY_ON)
 		return outcome;
-	outcome = open_tunnel(skb, packet);
+	outcome = open_tunnel(skb, run);
 	if (outcome != CARRY_ON)
 		return outcome;
 	if (family == 6 && packet->kind == PACKET_LINK_LOCAL)

@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 
 const delivered = { action: 'redirect', counter: 'egress FORWARD_TO_ENDPOINT' };
-const hit = { ...delivered, marks: { COUNTER_FLOW_HIT: 1 }, events: [] };
+const hit = { ...delivered, marks: { BY_FLOW_ENTRY: 1 }, events: [] };
 const deniedAtEgress = { action: 'drop', counter: 'egress 133 REASON_POLICY_DENIED' };
 const deniedAtIngress = { action: 'drop', counter: 'ingress 133 REASON_POLICY_DENIED' };
 
@@ -83,7 +83,7 @@ describe.each(families)('flows over IPv%i', (family) => {
       ...delivered,
       marks: { COUNTER_FLOW_INSERT: 1, COUNTER_EVENTS_SENT: 1 },
     });
-    expect((await node.fromPod(client, talk.udp())).marks).toEqual({ COUNTER_FLOW_HIT: 1 });
+    expect((await node.fromPod(client, talk.udp())).marks).toEqual({ BY_FLOW_ENTRY: 1 });
   });
 
   it('permit the replies of a permitted connection, although nothing permits them by themselves', async () => {
@@ -213,7 +213,7 @@ describe.each(families)('edits of what live flows depend on, over IPv%i', (famil
   it('D2: an address that passes from outside to a pod elsewhere is decided anew', async () => {
     const away = new Talk(family, client, outside);
     await node.fromPod(client, away.udp());
-    expect(await node.fromPod(client, away.udp())).toMatchObject({ marks: { COUNTER_FLOW_HIT: 1 } });
+    expect(await node.fromPod(client, away.udp())).toMatchObject({ marks: { BY_FLOW_ENTRY: 1 } });
     node.tables.setApplied(3001, false);
     node.tables.setPeer(family === 4 ? outside.ipv4 : outside.ipv6, { identity: 3001 });
     expect(await node.fromPod(client, away.udp())).toMatchObject({ counter: 'egress 171 REASON_INVALID_IDENTITY' });

@@ -35,8 +35,8 @@ describe.each(families)('D8: a full flow table, IPv%i', (family) => {
     expect(open.length).toBeGreaterThan(100);
     expect(refused).toMatchObject({ action: 'drop', counter: 'egress 155 REASON_CONNTRACK_INSERT', events: [{ type: 2, reason: 155 }] });
     for (const port of open) {
-      expect(await node.fromPod(client, talk.ack(port))).toMatchObject({ action: 'redirect', marks: { COUNTER_FLOW_HIT: 1 } });
-      expect(await node.fromPod(server, talk.back.ack(80, port))).toMatchObject({ action: 'redirect', marks: { COUNTER_FLOW_HIT: 1 } });
+      expect(await node.fromPod(client, talk.ack(port))).toMatchObject({ action: 'redirect', marks: { BY_FLOW_ENTRY: 1 } });
+      expect(await node.fromPod(server, talk.back.ack(80, port))).toMatchObject({ action: 'redirect', marks: { BY_FLOW_ENTRY: 1 } });
     }
   });
 

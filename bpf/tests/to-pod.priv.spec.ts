@@ -94,7 +94,7 @@ describe.each(families)('what the stack sends to a pod, over IPv%i', (family) =>
     await node.toPod(server, from(outside).udp(), 'native');
     expect(await node.toPod(server, from(outside).udp(), 'native')).toMatchObject({
       ...delivered,
-      marks: { COUNTER_FLOW_HIT: 1 },
+      marks: { BY_FLOW_ENTRY: 1 },
       events: [],
     });
   });

@@ -89,7 +89,7 @@ describe.each(families)('what comes from a tunnel, over IPv%i', (family) => {
 
   it('is a hit from the second packet on', async () => {
     await send(remotePod);
-    expect(await send(remotePod)).toMatchObject({ ...arrived, marks: { COUNTER_FLOW_HIT: 1 }, events: [] });
+    expect(await send(remotePod)).toMatchObject({ ...arrived, marks: { BY_FLOW_ENTRY: 1 }, events: [] });
   });
 
   it('drops from the second packet of a denied flow on without being asked about', async () => {
@@ -163,6 +163,14 @@ describe.each(families)('what comes from a tunnel, over IPv%i', (family) => {
     await send(remotePod);
     node.tables.removeRange(tunnels.remote.podRanges[family === 4 ? 0 : 1]!);
     expect(await send(remotePod)).toMatchObject({ ...refused, marks: { COUNTER_FLOW_STALE: 1 } });
+  });
+
+  it('183: drops from the moment on when the node is gone; D1: and comes from the one that has its address next', async () => {
+    await send(remotePod);
+    node.tables.removeNode(tunnels.remote);
+    expect(await send(remotePod)).toMatchObject({ ...refused, marks: {} });
+    node.tables.addNode({ ...tunnels.remote, slot: 5 });
+    expect(await send(remotePod)).toMatchObject({ ...arrived, events: [{ sourceZone: 0x8000 + 5 }] });
   });
 
   it("is policed as 'remote-node' where the node itself speaks", async () => {
@@ -261,7 +269,7 @@ describe.each(families)('what comes from a tunnel, over IPv%i', (family) => {
 
     it('is a hit from its second packet on where a rule lets it', async () => {
       expect(await error()).toMatchObject({ ...arrived, events: [{ type: 1, verdict: 1 }] });
-      expect(await error()).toMatchObject({ ...arrived, marks: { COUNTER_FLOW_HIT: 1 }, events: [] });
+      expect(await error()).toMatchObject({ ...arrived, marks: { BY_FLOW_ENTRY: 1 }, events: [] });
     });
 
     it('D1: is decided anew for the pod that has the address now', async () => {
@@ -300,7 +308,7 @@ describe.each(families)('what a pod sends to another node, over IPv%i', (family)
     });
     expect(outcome.packet.subarray(0, 12)).toEqual(Buffer.concat([macBytes(by.mac), macBytes(by.ownMac)]));
     expect(outcome.packet[family === 4 ? 22 : 21]).toBe(63);
-    expect(await to(far)).toMatchObject({ ...sent, marks: { COUNTER_FLOW_HIT: 1 }, events: [] });
+    expect(await to(far)).toMatchObject({ ...sent, marks: { BY_FLOW_ENTRY: 1 }, events: [] });
   });
 
   it("is asked about at the sender's egress alone", async () => {

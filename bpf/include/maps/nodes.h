@@ -25,6 +25,14 @@ struct {
 	__type(value, struct node_slot);
 } node_slots SEC(".maps");
 
+/* Slots of nodes that packets came from, by a hash of their address. Filled here; whether one is right says the node's own entry. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NODES);
+	__type(key, __u32);
+	__type(value, __u32);
+} likely_nodes SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -48,12 +56,39 @@ static __always_inline const struct node *node_of_zone(__u16 zone)
 	return node && node->interface ? node : NULL;
 }
 
+static __always_inline bool is_address_of_node(const struct node *node, const union address *outer)
+{
+	const union address *address = (const union address *)node->address;
+
+	return ((address->halves[0] ^ outer->halves[0]) | (address->halves[1] ^ outer->halves[1])) == 0;
+}
+
+static __noinline __u16 find_node(const union address *outer, __u32 *likely)
+{
+	union address key = *outer;
+	const struct node_slot *node = bpf_map_lookup_elem(&node_slots, &key);
+
+	if (!node)
+		return 0;
+	*likely = node->slot;
+	return ZONE_NODE + node->slot;
+}
+
 /* Zone of the node that has this outer address; 0: no node of the cluster has. */
 static __always_inline __u16 zone_of_node_address(const union address *outer)
 {
-	const struct node_slot *node = bpf_map_lookup_elem(&node_slots, outer);
+	__u32 index = outer->words[3] * 0x9e3779b1u >> 20;
+	__u32 *likely = bpf_map_lookup_elem(&likely_nodes, &index);
+	const struct node *node;
+	__u32 slot;
 
-	return node ? ZONE_NODE + node->slot : 0;
+	if (!likely)
+		return 0;
+	slot = *likely;
+	node = bpf_map_lookup_elem(&nodes, &slot);
+	if (node && node->interface && is_address_of_node(node, outer))
+		return ZONE_NODE + slot;
+	return find_node(outer, likely);
 }
 
 /* Zone of the node in whose pod ranges the address lies; 0: in no other node's. */

@@ -35,6 +35,8 @@ struct run {
 	struct flow_decision decision;
 	struct event record; /* stages/repeats.h */
 	struct moment moment; /* kept from run to run */
+	struct bpf_tunnel_key arrived_by; /* whole: the helper fills all of it */
+	struct bpf_tunnel_key leaves_by; /* what isn't set is never set, and zero */
 	union {
 		struct flow_ends4 ends4;
 		struct flow_ends6 ends6;

@@ -71,5 +71,6 @@ struct packet {
 	__u8 audited_at; /* enum direction */
 	__u8 is_reported; /* it has its record, or is one of the repeats of another one */
 	__u8 has_own_record; /* the first denial of its flow, or one whose flow entry counts those that follow; within the pod's allowance */
-	__u8 pad[3];
+	__u8 known; /* BY_FLOW_ENTRY, or 0 */
+	__u8 pad[2];
 };

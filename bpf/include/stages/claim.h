@@ -10,6 +10,7 @@
 #include "../maps/endpoints.h"
 #include "../maps/nodes.h"
 #include "../maps/peers.h"
+#include "../maps/run.h"
 #include "../parse/ipv4.h"
 #include "../parse/packet.h"
 #include "../types/counter.h"
@@ -18,30 +19,35 @@
 #include "outcome.h"
 
 /* What the outer headers said; the device that took them off keeps it beside the packet. */
-static __always_inline bool read_tunnel_key(struct __sk_buff *skb, struct bpf_tunnel_key *key, union address *sender)
+static __noinline bool read_tunnel_key6(struct __sk_buff *skb, struct bpf_tunnel_key *key, union address *sender)
 {
-	if (bpf_skb_get_tunnel_key(skb, key, sizeof(*key), 0) == 0) {
-		address_from_ipv4(sender, bpf_htonl(key->remote_ipv4));
-		return true;
-	}
 	if (bpf_skb_get_tunnel_key(skb, key, sizeof(*key), BPF_F_TUNINFO_IPV6) != 0)
 		return false;
 	__builtin_memcpy(sender, key->remote_ipv6, sizeof(*sender));
 	return true;
 }
 
-/* Finds the node that sent the packet (its zone, design D1), and the identity that it claims for it. */
-static __noinline int open_tunnel(struct __sk_buff *skb, struct packet *packet)
+static __always_inline bool read_tunnel_key(struct __sk_buff *skb, struct bpf_tunnel_key *key, union address *sender)
 {
-	struct bpf_tunnel_key key;
+	if (bpf_skb_get_tunnel_key(skb, key, sizeof(*key), 0) != 0)
+		return read_tunnel_key6(skb, key, sender);
+	address_from_ipv4(sender, bpf_htonl(key->remote_ipv4));
+	return true;
+}
+
+/* Finds the node that sent the packet (its zone, design D1), and the identity that it claims for it. */
+static __always_inline int open_tunnel(struct __sk_buff *skb, struct run *run)
+{
+	struct bpf_tunnel_key *key = &run->arrived_by;
+	struct packet *packet = &run->packet;
 	union address sender;
 	__u32 identity;
 
-	if (!read_tunnel_key(skb, &key, &sender))
+	if (!read_tunnel_key(skb, key, &sender))
 		return REASON_INVALID_VNI;
 	packet->zone = zone_of_node_address(&sender);
-	identity = key.tunnel_id & ((1 << IDENTITY_BITS) - 1);
-	if (!packet->zone || key.tunnel_id >> IDENTITY_BITS != cluster_id)
+	identity = key->tunnel_id & ((1 << IDENTITY_BITS) - 1);
+	if (!packet->zone || key->tunnel_id >> IDENTITY_BITS != cluster_id)
 		return REASON_INVALID_VNI;
 	if (identity != IDENTITY_REMOTE_NODE && identity < IDENTITY_CLUSTER_FIRST)
 		return REASON_INVALID_VNI;

@@ -44,5 +44,5 @@ static __always_inline void conclude(struct __sk_buff *skb, struct run *run, int
 	if (is_drop(outcome))
 		conclude_drop(skb, run, outcome);
 	else
-		count(run->packet.side * 256 + (outcome & 127), skb->len);
+		count(run->packet.side * 256 + outcome + run->packet.known, skb->len);
 }

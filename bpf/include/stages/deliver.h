@@ -11,6 +11,7 @@
 
 #include "../maps/endpoints.h"
 #include "../maps/nodes.h"
+#include "../maps/run.h"
 #include "../parse/ethernet.h"
 #include "../parse/packet.h"
 #include "../types/counter.h"
@@ -52,8 +53,9 @@ static __always_inline int route_to_pod(struct __sk_buff *skb, struct packet *pa
 }
 
 /* The inner Ethernet header is made for the tunnel device of the other node, the hop taken off as by the router that this node is. */
-static __always_inline int route_to_node(struct __sk_buff *skb, struct packet *packet, __u8 family)
+static __always_inline int route_to_node(struct __sk_buff *skb, struct run *run, const struct endpoint *sender, __u8 family)
 {
+	struct packet *packet = &run->packet;
 	const struct node *node = node_of_zone(packet->target);
 	void *data;
 
@@ -63,7 +65,7 @@ static __always_inline int route_to_node(struct __sk_buff *skb, struct packet *p
 		return REASON_NO_TUNNEL;
 	if (is_too_big(skb, node, family))
 		return FORWARD_TO_STACK;
-	if (!write_tunnel_key(skb, packet, node))
+	if (!write_tunnel_key(skb, &run->leaves_by, sender, node))
 		return REASON_NO_TUNNEL;
 	packet->redirect_to = node->interface;
 	data = (void *)(long)skb->data;
@@ -75,11 +77,13 @@ static __always_inline int route_to_node(struct __sk_buff *skb, struct packet *p
 }
 
 /* The node's stack routes what isn't for a pod of this node, and takes one hop off by itself. */
-static __always_inline int route(struct __sk_buff *skb, struct packet *packet, const struct endpoint *receiver, __u8 family)
+static __always_inline int route(struct __sk_buff *skb, struct run *run, const struct endpoint *sender, const struct endpoint *receiver, __u8 family)
 {
+	struct packet *packet = &run->packet;
+
 	if (receiver)
 		return route_to_pod(skb, packet, receiver, family);
 	if (is_node_zone(packet->target))
-		return route_to_node(skb, packet, family);
+		return route_to_node(skb, run, sender, family);
 	return packet->target == ZONE_HOST ? FORWARD_TO_HOST : FORWARD_TO_STACK;
 }

@@ -113,7 +113,7 @@ static __always_inline int recall(const struct __sk_buff *skb, struct run *run, 
 		return drop_again(skb, packet, self, *receiver, &found);
 	if (signal == FLOW_FOLLOW)
 		follow_connection(&run->key, packet);
-	count(COUNTER_FLOW_HIT, skb->len);
+	packet->known = BY_FLOW_ENTRY;
 	flow_account(&found, skb->len);
 	return CARRY_ON;
 }

@@ -37,19 +37,15 @@ static __always_inline bool is_too_big(struct __sk_buff *skb, const struct node 
 }
 
 /* Tells the tunnel device where the packet goes, and who sent it. */
-static __noinline bool write_tunnel_key(struct __sk_buff *skb, const struct packet *packet, const struct node *node)
+static __always_inline bool write_tunnel_key(struct __sk_buff *skb, struct bpf_tunnel_key *key, const struct endpoint *sender, const struct node *node)
 {
 	const union address *address = (const union address *)node->address;
-	const struct endpoint *sender = endpoint_of_slot(packet->slot);
-	struct bpf_tunnel_key key = { 0 };
 
-	if (!sender)
-		return false;
-	key.tunnel_id = cluster_id << IDENTITY_BITS | sender->identity;
+	key->tunnel_id = cluster_id << IDENTITY_BITS | sender->identity;
 	if (node->family == 4) {
-		key.remote_ipv4 = bpf_ntohl(address->ipv4);
-		return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_ZERO_CSUM_TX) == 0;
+		key->remote_ipv4 = bpf_ntohl(address->ipv4);
+		return bpf_skb_set_tunnel_key(skb, key, sizeof(*key), BPF_F_ZERO_CSUM_TX) == 0;
 	}
-	__builtin_memcpy(key.remote_ipv6, address, sizeof(*address));
-	return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_TUNINFO_IPV6) == 0;
+	__builtin_memcpy(key->remote_ipv6, address, sizeof(*address));
+	return bpf_skb_set_tunnel_key(skb, key, sizeof(*key), BPF_F_TUNINFO_IPV6) == 0;
 }

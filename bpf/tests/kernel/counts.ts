@@ -1,5 +1,6 @@
 import { type BpfMap, perCpuSlots } from '@myelin/bpf-native';
 import {
+  BY_FLOW_ENTRY,
   counterCodec,
   direction,
   directionNames,
@@ -11,7 +12,7 @@ import {
 
 /** A counter that moved. */
 export interface Count {
-  /** `egress FORWARD_TO_STACK`, `ingress 133 REASON_POLICY_DENIED`, or `COUNTER_FLOW_HIT`. */
+  /** `egress FORWARD_TO_STACK`, `ingress 133 REASON_POLICY_DENIED`, or `COUNTER_FLOW_STALE`; `BY_FLOW_ENTRY` beside what became of a packet that the flow table knew. */
   readonly name: string;
   /** Counts packets, as against what happened to one of them on the way. */
   readonly isOutcome: boolean;
@@ -62,18 +63,15 @@ export class Counts {
     const now = await this.read();
     return Array.from({ length: sideCounter.COUNTERS }, (_, index) => index)
       .filter((index) => !this.#valueIn(now, index).equals(this.#valueIn(before, index)))
-      .map((index) => this.#difference(before, now, index))
+      .flatMap((index) => this.#differences(before, now, index))
       .filter(({ packets }) => packets !== 0);
   }
 
-  #difference(before: Reading, now: Reading, index: number): Count {
+  #differences(before: Reading, now: Reading, index: number): Count[] {
     const [from, to] = [sumOf(this.#valueIn(before, index)), sumOf(this.#valueIn(now, index))];
-    return {
-      name: nameOf(index),
-      isOutcome: index < sideCounter.COUNTER_EVENTS_SENT,
-      packets: to.packets - from.packets,
-      bytes: to.bytes - from.bytes,
-    };
+    const difference = { packets: to.packets - from.packets, bytes: to.bytes - from.bytes };
+    const count = { name: nameOf(index), isOutcome: index < sideCounter.COUNTER_EVENTS_SENT, ...difference };
+    return isKnown(index) ? [count, { name: 'BY_FLOW_ENTRY', isOutcome: false, ...difference }] : [count];
   }
 
   #valueIn(reading: Reading, index: number): Buffer {
@@ -81,10 +79,14 @@ export class Counts {
   }
 }
 
+function isKnown(index: number): boolean {
+  return index < sideCounter.COUNTER_EVENTS_SENT && (index & 255) < 128 && (index & BY_FLOW_ENTRY) !== 0;
+}
+
 function nameOf(index: number): string {
   if (index >= sideCounter.COUNTER_EVENTS_SENT) return sideCounterNames[index] ?? `counter ${index}`;
   const way = index >> 8;
   const what = index & 255;
   const side = way === direction.DIRECTION_INGRESS ? 'ingress' : way === direction.DIRECTION_EGRESS ? 'egress' : directionNames[way];
-  return what < 128 ? `${side} ${forwardClassNames[what]}` : `${side} ${what} ${dropReasonNames[what]}`;
+  return what < 128 ? `${side} ${forwardClassNames[what & ~BY_FLOW_ENTRY]}` : `${side} ${what} ${dropReasonNames[what]}`;
 }

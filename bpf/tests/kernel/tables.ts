@@ -175,6 +175,14 @@ export class Tables {
     });
   }
 
+  /** Nothing comes from that node any more. */
+  removeNode({ slot, address: outer }: FarNode): void {
+    this.turn(() => {
+      this.#nodeSlots.remove(toBytes(address(outer)));
+      this.#nodes.write(integerKey(slot), Buffer.alloc(nodeCodec.size));
+    });
+  }
+
   /** That node no longer has the range. */
   removeRange(range: string): void {
     this.turn((epoch) => {

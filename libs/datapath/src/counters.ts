@@ -1,5 +1,5 @@
 import { type BpfMap, perCpuSlots } from '@myelin/bpf-native';
-import { counterCodec, direction, forwardClassNames, sideCounter } from '@myelin/datapath-layout';
+import { BY_FLOW_ENTRY, counterCodec, direction, forwardClassNames, sideCounter } from '@myelin/datapath-layout';
 import { indexKey } from './table.ts';
 
 /** What became of packets: `name` is a class of `enum forward_class`, or a drop's reason number. */
@@ -16,6 +16,7 @@ export interface Counters {
   /** Events that programs wanted to send, and how many of them found no room. */
   readonly eventsSent: bigint;
   readonly eventsLost: bigint;
+  /** Packets that were forwarded because the flow table knew them. */
   readonly flowHits: bigint;
   readonly flowStale: bigint;
   readonly flowInserts: bigint;
@@ -31,8 +32,13 @@ const directions = [
 const firstReason = 128;
 const perDirection = 256;
 
+interface Sum {
+  readonly packets: bigint;
+  readonly bytes: bigint;
+}
+
 /** One counter, summed over CPUs. */
-function readCounter(map: BpfMap, index: number): { readonly packets: bigint; readonly bytes: bigint } {
+function readCounter(map: BpfMap, index: number): Sum {
   const sum = { packets: 0n, bytes: 0n };
   for (const slot of perCpuSlots(map.lookup(indexKey(index))!, counterCodec.size)) {
     const { packets, bytes } = counterCodec.read(slot);
@@ -47,14 +53,22 @@ export function readEventsLost(map: BpfMap): bigint {
   return readCounter(map, sideCounter.COUNTER_EVENTS_LOST).packets;
 }
 
-/** Reads map `counters`. Its indexes: direction × 256 + class or reason, then a few beyond. */
+function sum(a: Sum, b: Sum): Sum {
+  return { packets: a.packets + b.packets, bytes: a.bytes + b.bytes };
+}
+
+/** Reads map `counters`: its indexes are those of `bpf/include/types/counter.h`. */
 export function readCounters(map: BpfMap): Counters {
   const read = (index: number) => readCounter(map, index);
   const dropped: Counters['dropped'][number][] = [];
   const forwarded: Counters['forwarded'][number][] = [];
+  let flowHits = 0n;
   for (const [number, name] of directions) {
     for (const [kind, text] of Object.entries(forwardClassNames)) {
-      const count = read(number * perDirection + Number(kind));
+      const index = number * perDirection + Number(kind);
+      const known = read(index + BY_FLOW_ENTRY);
+      const count = sum(read(index), known);
+      flowHits += known.packets;
       if (count.packets > 0n) forwarded.push({ class: text, direction: name, ...count });
     }
     for (let reason = firstReason; reason < perDirection; reason++) {
@@ -67,7 +81,7 @@ export function readCounters(map: BpfMap): Counters {
     forwarded,
     eventsSent: read(sideCounter.COUNTER_EVENTS_SENT).packets,
     eventsLost: read(sideCounter.COUNTER_EVENTS_LOST).packets,
-    flowHits: read(sideCounter.COUNTER_FLOW_HIT).packets,
+    flowHits,
     flowStale: read(sideCounter.COUNTER_FLOW_STALE).packets,
     flowInserts: read(sideCounter.COUNTER_FLOW_INSERT).packets,
     decisionHits: read(sideCounter.COUNTER_DECISION_HIT).packets,

@@ -68,6 +68,12 @@ describe('a node behind a tunnel', () => {
     expect([tables.nodes.read(3), [...tables.nodes.slots()]]).toEqual([null, [4]]);
   });
 
+  it('D1: has no address any more when another node gets it', () => {
+    tables.nodes.set(3, south);
+    tables.nodes.set(4, south);
+    expect([slotOfSender('192.0.2.2'), tables.nodes.read(3), tables.nodes.read(4)?.interface]).toEqual([4, null, 9]);
+  });
+
   it('D9: is known to whoever opens the tables again', async () => {
     tables.nodes.set(3, south);
     const again = await kernel.open();

@@ -123,10 +123,13 @@ export class NodeTable {
     });
   }
 
+  /** Who had the address before has none: the programs look it up in `nodes`, too, where it must stand once. */
   #putAddress(key: Buffer, slot: number): void {
     const text = key.toString('hex');
-    if (this.#addresses.get(text) === slot) return;
+    const last = this.#addresses.get(text);
+    if (last === slot) return;
     withRoom('node_slots', `node slot ${slot}`, this.#onFull, () => this.#maps.slots.update(key, nodeSlotCodec.encode({ slot })));
+    if (last !== undefined) this.#maps.nodes.update(indexKey(last), unused);
     this.#addresses.set(text, slot);
   }
 

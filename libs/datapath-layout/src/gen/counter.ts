@@ -1,7 +1,7 @@
 // Generated from bpf/include/types/counter.h by tools/codec-gen: change the header, then "npm run generate".
 import type { Codec } from '../codec.ts';
 
-/** `enum forward_class`. Map `counters`: per-CPU array. Index: direction × 256 + reason for drops (enum drop_reason), direction × 256 + enum forward_class below 128 for the others. */
+/** `enum forward_class`. Map `counters`: per-CPU array. Index: direction × 256 + reason for drops (enum drop_reason), direction × 256 + enum forward_class for the others, and BY_FLOW_ENTRY more where the flow table knew the packet: one count tells both. */
 export const forwardClass = {
   FORWARD_TO_ENDPOINT: 1,
   FORWARD_TO_STACK: 2,
@@ -24,11 +24,12 @@ export const forwardClassNames: Readonly<Record<number, keyof typeof forwardClas
   6: 'FORWARD_TO_NODE',
 };
 
+export const BY_FLOW_ENTRY = 64;
+
 /** `enum side_counter`. Not packets: beyond 3 × 256. */
 export const sideCounter = {
   COUNTER_EVENTS_SENT: 768,
   COUNTER_EVENTS_LOST: 769,
-  COUNTER_FLOW_HIT: 770,
   COUNTER_FLOW_STALE: 771,
   COUNTER_FLOW_INSERT: 772,
   COUNTER_DECISION_HIT: 773,
@@ -40,7 +41,6 @@ export type SideCounter = (typeof sideCounter)[keyof typeof sideCounter];
 export const sideCounterNames: Readonly<Record<number, keyof typeof sideCounter>> = {
   768: 'COUNTER_EVENTS_SENT',
   769: 'COUNTER_EVENTS_LOST',
-  770: 'COUNTER_FLOW_HIT',
   771: 'COUNTER_FLOW_STALE',
   772: 'COUNTER_FLOW_INSERT',
   773: 'COUNTER_DECISION_HIT',
