@@ -1,5 +1,6 @@
 import { IdentityServiceService } from '@myelin/contracts/identity';
 import { componentsOf, openSecurity } from '@myelin/credentials';
+import { Reports } from '@myelin/identity-rules';
 import { RedisLink, Relay, RowTable, Store } from '@myelin/outbox';
 import { implement, RpcServer } from '@myelin/rpc';
 import type { Component, ServiceContext } from '@myelin/service';
@@ -8,7 +9,6 @@ import { Registry } from './adapters/registry.ts';
 import { ReportFeed } from './adapters/report-feed.ts';
 import type { AllocatorConfig } from './config.ts';
 import { IdentityFeed } from './domain/identity-feed.ts';
-import { Reports } from './domain/reports.ts';
 import { identityService } from './handlers/identity-service.ts';
 
 /** The parts of identity-allocator, in the order in which they start. */

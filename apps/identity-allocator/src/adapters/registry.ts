@@ -1,9 +1,9 @@
 import { type Address, formatAddress, formatPrefix, type Prefix } from '@myelin/address';
 import { EndpointAddress, Identity, type Node } from '@myelin/contracts/identity';
 import type { Revision } from '@myelin/contracts/types';
+import type { Applied } from '@myelin/identity-rules';
 import { blocksLua, hexOf, parseRevision, type Reply, type Store, stateScript } from '@myelin/outbox';
 import { formatRevision } from '@myelin/revision';
-import type { Applied } from '../domain/reports.ts';
 import { allocate } from './scripts/allocate.lua.ts';
 import { endpointLua } from './scripts/endpoint.lua.ts';
 import { moveAddresses } from './scripts/move-addresses.lua.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Reports, readReport } from '@myelin/identity-rules';
 import type { RedisLink } from '@myelin/outbox';
 import type { Component, Log } from '@myelin/service';
-import { type Reports, readReport } from '../domain/reports.ts';
 import type { Registry } from './registry.ts';
 
 const channel = 'myelin:identity:reports';

@@ -1,9 +1,9 @@
 import type { AwaitAppliedRequest, AwaitAppliedResponse, ReportAppliedRequest } from '@myelin/contracts/identity';
 import type { Revision } from '@myelin/contracts/types';
+import type { Applied, Reports } from '@myelin/identity-rules';
 import { zeroRevision } from '@myelin/revision';
 import { type Log, MyelinError } from '@myelin/service';
 import type { Registry } from '../adapters/registry.ts';
-import type { Applied, Reports } from '../domain/reports.ts';
 import { sessionRefusal } from './refusal.ts';
 import { readNodeName, readSession } from './request.ts';
 

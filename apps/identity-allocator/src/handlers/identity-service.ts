@@ -1,5 +1,6 @@
 import { parseAddress } from '@myelin/address';
 import type { Identity, IdentityServiceService, WatchResponse, WhoIsResponse } from '@myelin/contracts/identity';
+import type { Reports } from '@myelin/identity-rules';
 import { identityRanges, parseLabel, type ReservedName, reservedIdentities, reservedLabels, reservedName } from '@myelin/labels';
 import type { RowTable } from '@myelin/outbox';
 import type { Handlers } from '@myelin/rpc';
@@ -8,7 +9,6 @@ import type { StreamConsumer } from '@myelin/state-stream';
 import type { Registry } from '../adapters/registry.ts';
 import type { IdentityFeed } from '../domain/identity-feed.ts';
 import { hasLabels, preferredNumbers, readLabelSet } from '../domain/label-set.ts';
-import type { Reports } from '../domain/reports.ts';
 import { awaitApplied, isAppliedByOthers, reportApplied } from './applied.ts';
 import { endpointRefusal, registerRefusal } from './refusal.ts';
 import { readAddresses, readNodeName, readPodCidrs, readSession, readWord } from './request.ts';

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Address, formatAddress, formatPrefix, type Prefix } from '@myelin/address';
 import { IdentityServiceService, type Session } from '@myelin/contracts/identity';
 import type { Revision } from '@myelin/contracts/types';
+import { type Assignment, CallCounter } from '@myelin/identity-rules';
 import { laterRevision, zeroRevision } from '@myelin/revision';
 import { type Channel, clientOf, isMyelinError, isTransient, type MyelinError, type RpcClient } from '@myelin/rpc';
 import type { Condition, Log, Readiness } from '@myelin/service';
 import type { Counter, Meter } from '@opentelemetry/api';
 import { prospectOf } from '../domain/allocator-answer.ts';
-import type { Assignment } from '../domain/endpoint.ts';
 import type { Blocks } from './blocks.ts';
 import type { StateFolder } from './state-folder.ts';
 
@@ -94,9 +94,7 @@ export class IdentitySession {
   #registration: Promise<bigint> | null = null;
   #registrationRevision: Revision | null = null;
   #announced: Revision | null = null;
-  #counter: bigint;
-  /** What each endpoint's unanswered call wanted, by UID. */
-  readonly #unanswered = new Map<string, string>();
+  readonly #calls: CallCounter;
 
   constructor(options: IdentitySessionOptions) {
     this.#options = options;
@@ -104,7 +102,7 @@ export class IdentitySession {
     this.#waiting = clientOf(IdentityServiceService, options.channel, othersWithinMs);
     this.#refusals = options.meter.createCounter('identity_refusals', { description: 'Calls that the identity allocator refused' });
     this.#condition = options.readiness.condition('node registration', `waits for ${options.channel.peer}`);
-    this.#counter = options.state.read<{ counter: bigint }>(file)?.counter ?? 1n;
+    this.#calls = new CallCounter(options.state.read<{ counter: bigint }>(file)?.counter ?? 1n);
   }
 
   /** Revision of the node's row in the stream `nodes`; null before it is registered. */
@@ -173,7 +171,7 @@ export class IdentitySession {
   /** Says what the node has applied, which keeps it live. Throws what is refused, or that nobody answered. */
   async report({ identities, endpoints, nodes }: ReportedRevisions): Promise<void> {
     const opened = this.#register();
-    const session = { registration: await opened, counter: this.#counter };
+    const session = { registration: await opened, counter: this.#calls.counter };
     try {
       await this.#client.reportApplied(
         { node: this.#options.node.name, session, identityRevision: identities, endpointRevision: endpoints, nodeRevision: nodes },
@@ -204,16 +202,16 @@ export class IdentitySession {
       const opened = this.#register();
       const registration = await opened;
       over.throwIfAborted();
-      this.#contradict(call.uid, call.what);
-      const counter = this.#counter;
+      if (this.#calls.begin(call.uid, call.what)) this.#options.state.write(file, { counter: this.#calls.counter });
+      const { counter } = this.#calls;
       try {
         const answer = await call.send({ registration, counter }, over);
-        this.#unanswered.delete(call.uid);
+        this.#calls.answered(call.uid);
         return answer;
       } catch (error) {
-        if (!isTransient(error)) this.#unanswered.delete(call.uid);
+        if (!isTransient(error)) this.#calls.answered(call.uid);
         if (over.aborted || !isMyelinError(error)) throw error;
-        const isSessionOver = prospectOf(error.code) === 'new-session' && this.#registration === opened && this.#counter === counter;
+        const isSessionOver = prospectOf(error.code) === 'new-session' && this.#registration === opened && this.#calls.counter === counter;
         if (isSessionOver) this.#registration = null;
         await sleep(this.#pauseAfter(call, error), undefined, { signal: over }).catch(() => {});
       }
@@ -236,16 +234,6 @@ export class IdentitySession {
       prospect === 'later' ? 'refused by the identity allocator until that is mended' : 'refused as a call of another session',
     );
     return prospect === 'later' ? refusedRetryMs : retryMs;
-  }
-
-  /** Raises the counter where an earlier call for the endpoint may still be under way and wants something else. */
-  #contradict(uid: string, what: string): void {
-    const before = this.#unanswered.get(uid);
-    if (before !== undefined && before !== what) {
-      this.#counter += 1n;
-      this.#options.state.write(file, { counter: this.#counter });
-    }
-    this.#unanswered.set(uid, what);
   }
 
   #register(): Promise<bigint> {

@@ -1,9 +1,9 @@
 import { type Address, parseAddress } from '@myelin/address';
 import { interfaceIndex } from '@myelin/bpf-native';
 import type { Datapath, Peer } from '@myelin/datapath';
+import type { EndpointRecord } from '@myelin/identity-rules';
 import { reservedIdentities } from '@myelin/labels';
 import { makePair, openPair, removePair } from '../adapters/links.ts';
-import type { EndpointRecord } from '../domain/endpoint.ts';
 import { hardwareAddresses, hostInterfaceName } from '../domain/host-interface.ts';
 import type { Link } from '../domain/link-commands.ts';
 import type { TcxMoves } from './tcx-moves.ts';

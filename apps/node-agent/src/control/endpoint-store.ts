@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type Address, formatAddress, type Prefix } from '@myelin/address';
+import type { EndpointRecord } from '@myelin/identity-rules';
+import { AddressPool, type PoolMemory, type PoolRefusal } from '@myelin/identity-rules';
 import { MyelinError } from '@myelin/service';
 import type { StateFolder } from '../adapters/state-folder.ts';
-import { AddressPool, type PoolMemory, type PoolRefusal } from '../domain/address-pool.ts';
-import type { EndpointRecord } from '../domain/endpoint.ts';
 import { addressesOf } from './endpoint-kernel.ts';
 
 const poolFile = 'pool';

@@ -1,5 +1,5 @@
+import type { EndpointRecord } from '@myelin/identity-rules';
 import { MyelinError } from '@myelin/service';
-import type { EndpointRecord } from '../domain/endpoint.ts';
 
 interface Waiter {
   readonly resolve: (record: EndpointRecord | null) => void;

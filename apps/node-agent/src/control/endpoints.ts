@@ -1,9 +1,6 @@
 import { type Address, parseAddress } from '@myelin/address';
 import type { Revision } from '@myelin/contracts/types';
 import { DatapathError, type EndpointTable, type Peer } from '@myelin/datapath';
-import { isMyelinError, type Log, MyelinError } from '@myelin/service';
-import type { StreamConsumer } from '@myelin/state-stream';
-import type { Allocation, IdentitySession } from '../adapters/identity-session.ts';
 import {
   advance,
   createEndpoint,
@@ -14,7 +11,10 @@ import {
   resume,
   type Step,
   subjectsOf,
-} from '../domain/endpoint.ts';
+} from '@myelin/identity-rules';
+import { isMyelinError, type Log, MyelinError } from '@myelin/service';
+import type { StreamConsumer } from '@myelin/state-stream';
+import type { Allocation, IdentitySession } from '../adapters/identity-session.ts';
 import { labelsOf } from '../domain/endpoint-spec.ts';
 import type { EndpointKernel } from './endpoint-kernel.ts';
 import type { EndpointStore } from './endpoint-store.ts';

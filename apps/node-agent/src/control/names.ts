@@ -2,9 +2,9 @@ import { type Address, parseAddress } from '@myelin/address';
 import { interfaceName } from '@myelin/bpf-native';
 import type { EndpointAddress, Identity } from '@myelin/contracts/identity';
 import type { Decider, FlowNames, NamedEndpoint } from '@myelin/flow-api';
+import type { EndpointRecord } from '@myelin/identity-rules';
 import { isNodeLocal, reservedLabels, reservedName, splitLabels } from '@myelin/labels';
 import type { StreamBatch } from '@myelin/state-stream';
-import type { EndpointRecord } from '../domain/endpoint.ts';
 
 /** How many things that are gone are still known by name: events are read a little later than they happen. */
 const remembered = 4096;

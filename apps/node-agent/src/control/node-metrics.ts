@@ -1,7 +1,7 @@
 import type { Datapath } from '@myelin/datapath';
 import { dropReasonNames } from '@myelin/datapath-layout';
+import type { EndpointState } from '@myelin/identity-rules';
 import type { Histogram, Meter, ObservableResult } from '@opentelemetry/api';
-import type { EndpointState } from '../domain/endpoint.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Flows } from './flows.ts';
 import type { Names } from './names.ts';

@@ -1,7 +1,7 @@
+import { assignment } from '@myelin/identity-rules/testing';
 import { Metrics, MyelinError, silentLog } from '@myelin/service';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { AppliedRevisions } from '../adapters/identity-session.ts';
-import { assignment } from '../domain/endpoint.fixture.ts';
 import { OtherNodes } from './other-nodes.ts';
 
 // What is asked of the allocator, and how it answers, in the order of the questions.

@@ -1,7 +1,7 @@
+import { type Assignment, neededOfOthers } from '@myelin/identity-rules';
 import type { Log } from '@myelin/service';
 import type { Counter, Meter } from '@opentelemetry/api';
 import type { Allocation, AppliedRevisions, IdentitySession } from '../adapters/identity-session.ts';
-import type { Assignment } from '../domain/endpoint.ts';
 
 /** What waiting for other nodes needs. */
 export interface OtherNodesOptions {
@@ -31,19 +31,15 @@ export class OtherNodes {
 
   /** Waits until others have applied an endpoint's number, and its addresses where they are told by them or were somebody else's (C5); once for each. `onOver`: called when there is nothing to wait for any more, at once where there never was. */
   begin(uid: string, { assignment, isAppliedByOthers }: Allocation, isReused: boolean, signal: AbortSignal, onOver: () => void): void {
-    const needsAddresses = this.#options.isNative || isReused;
     const known = this.#waits.get(uid);
     if (known?.assignment.identity === assignment.identity && known.assignment.revision === assignment.revision) return;
-    const wait: Wait = { assignment, isOver: isAppliedByOthers && !needsAddresses, message: '' };
+    const wanted = neededOfOthers(assignment, { isAppliedByOthers, isNative: this.#options.isNative, isReused });
+    const wait: Wait = { assignment, isOver: wanted === null, message: '' };
     this.#waits.set(uid, wait);
-    if (wait.isOver) {
+    if (wanted === null) {
       onOver();
       return;
     }
-    const wanted = {
-      identities: assignment.revision,
-      ...(needsAddresses && assignment.published !== null ? { endpoints: assignment.published } : {}),
-    };
     void this.applied(uid, wanted, `identity ${assignment.identity}`, signal).then((message) => {
       if (signal.aborted) {
         if (this.#waits.get(uid) === wait) this.#waits.delete(uid);

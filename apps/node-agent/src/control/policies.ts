@@ -2,10 +2,11 @@ import { formatPrefix, type Prefix, parsePrefix } from '@myelin/address';
 import type { Revision } from '@myelin/contracts/types';
 import type { AddressTable, AppliedIdentities, DatapathError, KernelTables } from '@myelin/datapath';
 import type { Decider } from '@myelin/flow-api';
+import { isStateFor, type StateStep, stepsOf } from '@myelin/identity-rules';
 import { identityRanges, isNodeLocal } from '@myelin/labels';
 import { type Allocation, type LocalChange, Localizer, type Origin, type PrefixRow } from '@myelin/policy-localize';
 import type { CompiledPolicy } from '@myelin/policy-model';
-import { includesRevision, laterRevision, zeroRevision } from '@myelin/revision';
+import { laterRevision, zeroRevision } from '@myelin/revision';
 import type { Log } from '@myelin/service';
 import type { PolicyBatch, PolicyWishes } from '../adapters/policy-subscription.ts';
 import type { StateFolder } from '../adapters/state-folder.ts';
@@ -141,11 +142,11 @@ export class Policies implements PolicyNames {
    * subject whose new policy was refused goes by its old one (design C8) and holds up nobody else.
    */
   isEnforceable(identity: number, revision: Revision): boolean {
-    const { subjects } = this.#applied;
-    if (!subjects.includes(identity) || this.#tables.refusal(identity) !== null || this.digest(identity) === null) return false;
+    if (!isStateFor({ reached: this.#reached, subjects: this.#applied.subjects }, { identity, revision })) return false;
+    if (this.#tables.refusal(identity) !== null || this.digest(identity) === null) return false;
     const { first, last } = identityRanges.cluster;
     const needsBit = identity >= first && identity <= last;
-    return includesRevision(this.#reached, revision) && (!needsBit || this.#options.kernel.appliedIdentities.has(identity));
+    return !needsBit || this.#options.kernel.appliedIdentities.has(identity);
   }
 
   /** Why the policy of an identity could not be written; null when nothing was refused. */
@@ -209,17 +210,10 @@ export class Policies implements PolicyNames {
   async #applyBatch({ policies, removed, subjects, bookmark }: PolicyBatch): Promise<void> {
     const started = performance.now();
     const { kernel, state, log, onApplied, onDelay } = this.#options;
-    const included = new Set(bookmark.identitiesIncluded);
-    const dropped = bookmark.complete
-      ? kernel.appliedIdentities.entries().filter((identity) => !included.has(identity))
-      : bookmark.identitiesDropped;
-    const cleared = kernel.appliedIdentities.clear(dropped);
-    if (cleared.length > 0) await kernel.addresses.touch(new Set(cleared));
-    const wanted = new Set(this.#options.subjects());
+    const { identitiesIncluded: included, identitiesDropped: dropped, complete } = bookmark;
     // The compiler may have lost sight of an identity that pods here still have: what is in force for them stays (design C4).
-    const gone = removed.filter((identity) => !wanted.has(identity));
-    await this.#change({ put: policies, removed: gone });
-    kernel.appliedIdentities.set(included);
+    for (const step of stepsOf({ removed, included, dropped, complete }, kernel.appliedIdentities.entries(), this.#options.subjects))
+      await this.#takeStep(step, policies);
     this.#problems = bookmark.problems;
     const { policyRevision = zeroRevision, identityRevision = zeroRevision } = bookmark;
     this.#reached = identityRevision;
@@ -227,8 +221,19 @@ export class Policies implements PolicyNames {
     this.#applied = isWhole ? { policy: policyRevision, identity: identityRevision, subjects } : { ...this.#applied, subjects };
     state.write(appliedFile, this.#applied);
     onDelay((performance.now() - started) / 1000);
-    log.debug({ policies: policies.length, included: included.size, dropped: dropped.length }, 'policy state applied');
+    log.debug({ policies: policies.length, included: included.length, dropped: dropped.length }, 'policy state applied');
     onApplied();
+  }
+
+  async #takeStep(step: StateStep, put: readonly CompiledPolicy[]): Promise<void> {
+    const { kernel } = this.#options;
+    if (step.kind === 'put policies') return this.#change({ put, removed: step.removed });
+    if (step.kind === 'set bits') {
+      kernel.appliedIdentities.set(step.identities);
+      return;
+    }
+    const cleared = kernel.appliedIdentities.clear(step.identities);
+    if (cleared.length > 0) await kernel.addresses.touch(new Set(cleared));
   }
 
   async #change(change: LocalChange): Promise<void> {

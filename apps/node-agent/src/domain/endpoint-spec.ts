@@ -1,7 +1,7 @@
 import { formatAddress, parseAddress } from '@myelin/address';
 import type { EndpointSpec as SpecMessage } from '@myelin/contracts/agent';
+import type { EndpointSpec } from '@myelin/identity-rules';
 import { identityLabels } from '@myelin/labels';
-import type { EndpointSpec } from './endpoint.ts';
 import { refuseInterfaceName, refuseWord } from './link-commands.ts';
 
 /** A spec that can be worked with, or everything that is wrong with it. */

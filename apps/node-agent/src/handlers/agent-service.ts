@@ -1,10 +1,10 @@
 import type { EndpointSpec as SpecMessage } from '@myelin/contracts/agent';
 import { AgentServiceService, type Endpoint, type MonitorRequest, type MonitorResponse } from '@myelin/contracts/agent';
 import type { Flow } from '@myelin/contracts/flow';
+import type { EndpointRecord, EndpointSpec } from '@myelin/identity-rules';
 import { type CallContext, type Handlers, type ImplementedService, implement, MyelinError } from '@myelin/rpc';
 import type { FlowFilter } from '../control/flows.ts';
 import type { Node } from '../control/node.ts';
-import type { EndpointRecord, EndpointSpec } from '../domain/endpoint.ts';
 import { readSpec, specMessage } from '../domain/endpoint-spec.ts';
 import { readVerdicts } from '../domain/event-filter.ts';
 import { hardwareAddresses, hostInterfaceName } from '../domain/host-interface.ts';

@@ -1,9 +1,9 @@
+import type { CompiledView, ViewChange } from '@myelin/identity-rules';
 import { type ManifestError, parseManifests } from '@myelin/manifest';
 import { PolicyCompiler } from '@myelin/policy-compile';
 import type { CompiledPolicy, Policy, PolicyReference } from '@myelin/policy-model';
 import { parsePolicy } from '@myelin/policy-parse';
 import { type Revision, zeroRevision } from '@myelin/revision';
-import type { CompiledView, ViewChange } from './subscription.ts';
 
 /** A policy as it is stored: its document is JSON text. */
 export interface StoredDocument {

@@ -1,10 +1,10 @@
 import type { SubscribeRequest, SubscribeResponse } from '@myelin/contracts/policy';
+import { Subscription, type SubscriptionMessage, type SubscriptionRequest, type ViewChange } from '@myelin/identity-rules';
 import { encodeCompiledPolicy } from '@myelin/policy-wire';
 import { zeroRevision } from '@myelin/revision';
 import type { CallContext } from '@myelin/rpc';
 import type { Log } from '@myelin/service';
 import type { CompiledState } from '../domain/compiled-state.ts';
-import { Subscription, type SubscriptionMessage, type SubscriptionRequest, type ViewChange } from '../domain/subscription.ts';
 
 interface Live {
   readonly subscription: Subscription;

@@ -1,4 +1,4 @@
-import type { Assignment, EndpointSpec } from './endpoint.ts';
+import type { Assignment, EndpointSpec } from '../endpoint.ts';
 
 /** A pod as tests describe it. */
 export const spec: EndpointSpec = {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { assignment, spec } from './endpoint.fixture.ts';
 import { advance, createEndpoint, type EndpointEvent, resume } from './endpoint.ts';
+import { assignment, spec } from './testing/endpoint.ts';
 
 const identity = fc.constantFrom(300, 301, 302);
 const event: fc.Arbitrary<EndpointEvent> = fc.oneof(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { assignment, spec } from './endpoint.fixture.ts';
 import { advance, createEndpoint, type EndpointEvent, type EndpointRecord, resume, subjectsOf } from './endpoint.ts';
+import { assignment, spec } from './testing/endpoint.ts';
 
 const first = createEndpoint(spec, ['10.1.0.1'], 3).record!;
 /** The record after events; fails when one of them takes it away. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { assignment, spec } from './endpoint.fixture.ts';
 import { advance, createEndpoint, type EndpointEffect, type EndpointRecord, type EndpointSpec, resume, type Step } from './endpoint.ts';
+import { assignment, spec } from './testing/endpoint.ts';
 
 /*
  * An endpoint, its allocator and its kernel while it is relabelled, its agent killed and started again, at every point between two calls. A call of a question that was given up either was carried out

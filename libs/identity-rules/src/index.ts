@@ -1,0 +1,24 @@
+export { AddressPool, type PoolAnswer, type PoolMemory, type PoolRefusal } from './address-pool.ts';
+export { CallCounter } from './call-counter.ts';
+export {
+  type Assignment,
+  advance,
+  createEndpoint,
+  type EndpointEffect,
+  type EndpointEvent,
+  type EndpointRecord,
+  type EndpointSpec,
+  type EndpointState,
+  resume,
+  type Step,
+  subjectsOf,
+} from './endpoint.ts';
+export { isStateFor, neededOfOthers, type Standing, type StateChange, type StateStep, stepsOf } from './enforcement.ts';
+export { type Applied, type NodeReport, Reports, readReport } from './reports.ts';
+export {
+  type CompiledView,
+  Subscription,
+  type SubscriptionMessage,
+  type SubscriptionRequest,
+  type ViewChange,
+} from './subscription.ts';
