@@ -80,7 +80,7 @@ describe('a service', () => {
     const own = await tableOf('identity-allocator', streamKinds.identities);
     await own.change([identity], []);
     expect((await own.list()).rows.map(({ row }) => row)).toEqual([identity]);
-    for (const user of ['policy-compiler', 'ipam']) {
+    for (const user of ['policy-compiler', 'lb-controller', 'ipam']) {
       const other = await tableOf(user, streamKinds.identities);
       await expect(other.change([{ ...identity, number: 301 }], []), user).rejects.toThrow(
         "The user executing the script can't access at least one of the keys",
@@ -106,7 +106,7 @@ describe('a service', () => {
     expect(await command('identity-allocator', 'publish', 'other', 'a')).toMatch(
       /^NOPERM this user has no permissions to access one of the channels/,
     );
-    for (const user of ['ipam', 'policy-compiler'])
+    for (const user of ['ipam', 'policy-compiler', 'lb-controller'])
       expect(await command(user, 'publish', 'myelin:identity:reports', 'a'), user).toMatch(
         /^NOPERM this user has no permissions to run the/,
       );
@@ -115,6 +115,8 @@ describe('a service', () => {
       ['identity-allocator', 'get', 'myelin:stream:policies:counter'],
       ['policy-compiler', 'hget', 'myelin:ipam:blocks', 'a'],
       ['policy-compiler', 'hget', 'myelin:identity:sets', 'a'],
+      ['policy-compiler', 'get', 'myelin:stream:services:counter'],
+      ['lb-controller', 'get', 'myelin:stream:policies:counter'],
       ['ipam', 'del', 'myelin:stream:identities:rows'],
       ['ipam', 'set', 'other', '1'],
     ])

@@ -16,6 +16,7 @@ const keys: Readonly<Record<string, Keys>> = {
     channels: ['myelin:identity:*'],
   },
   'policy-compiler': { own: ['myelin:stream:policies:*'], reads: [], channels: [] },
+  'lb-controller': { own: ['myelin:stream:services:*'], reads: [], channels: [] },
   ipam: { own: ['myelin:ipam:*'], reads: [], channels: [] },
 };
 

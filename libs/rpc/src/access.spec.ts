@@ -1,4 +1,5 @@
 import { IdentityServiceService } from '@myelin/contracts/identity';
+import { LoadBalancingServiceService } from '@myelin/contracts/loadbalancing';
 import { PolicyServiceService } from '@myelin/contracts/policy';
 import { describe, expect, it } from 'vitest';
 import { type Caller, checkAccess } from './access.ts';
@@ -33,6 +34,7 @@ describe('who may call what', () => {
       PolicyServiceService.apply.path,
       PolicyServiceService.delete.path,
       IdentityServiceService.list.path,
+      ...Object.values(LoadBalancingServiceService).map(({ path }) => path),
       '/myelin.ipam.v1.IpamService/ReleaseBlocks',
       '/myelin.agent.v1.AgentService/CreateEndpoint',
       '/nobody.knows.It/All',

@@ -1,6 +1,7 @@
 import { HealthService } from '@myelin/contracts/health';
 import { IdentityServiceService } from '@myelin/contracts/identity';
 import { IpamServiceService } from '@myelin/contracts/ipam';
+import { LoadBalancingServiceService } from '@myelin/contracts/loadbalancing';
 import { PolicyServiceService } from '@myelin/contracts/policy';
 import { formatPeerName, type PeerName } from '@myelin/credentials';
 import { MyelinError } from '@myelin/service';
@@ -40,6 +41,9 @@ const policy: RulesFor<typeof PolicyServiceService> = {
   subscribe: { nodeIn: 'node' },
 };
 
+/** Nodes read the stream; who writes Services comes through the socket. */
+const loadBalancing: RulesFor<typeof LoadBalancingServiceService> = { apply: 'nobody', delete: 'nobody', list: 'nobody' };
+
 /** Nodes take their blocks. That they are given back is for whoever removes the node to say. */
 const ipam: RulesFor<typeof IpamServiceService> = {
   acquireBlocks: { nodeIn: 'node' },
@@ -57,6 +61,7 @@ function rulesOf<D extends ServiceDefinition>(definition: D, rules: RulesFor<D>)
 const rules: ReadonlyMap<string, Rule> = new Map([
   ...rulesOf(IdentityServiceService, identity),
   ...rulesOf(PolicyServiceService, policy),
+  ...rulesOf(LoadBalancingServiceService, loadBalancing),
   ...rulesOf(IpamServiceService, ipam),
   ...rulesOf(HealthService, health),
 ]);

@@ -1,4 +1,5 @@
 import { EndpointAddress, Identity, Node } from '@myelin/contracts/identity';
+import { ServiceObject } from '@myelin/contracts/loadbalancing';
 import { PolicyRow } from '@myelin/contracts/policy';
 
 /** One stream of rows: its name in buckets, its key, its codec. */
@@ -28,6 +29,11 @@ function kindOf<Row>(name: string, codec: Codec<Row>, keyOf: (row: Row) => strin
   });
 }
 
+function serviceKey({ object }: ServiceObject): string {
+  const { namespace, name } = object?.value ?? { namespace: '', name: '' };
+  return `${object?.$case === 'endpointSlice' ? 'EndpointSlice' : 'Service'}/${namespace}/${name}`;
+}
+
 /** Every stream there is. */
 export const streamKinds = Object.freeze({
   /** Identity number → label set. Key: the number in decimal. */
@@ -38,4 +44,6 @@ export const streamKinds = Object.freeze({
   nodes: kindOf<Node>('nodes', Node, ({ name }) => name),
   /** Policy documents. Key: kind/namespace/name. */
   policies: kindOf<PolicyRow>('policies', PolicyRow, ({ reference }) => `${reference?.kind}/${reference?.namespace}/${reference?.name}`),
+  /** Services and EndpointSlices: one stream, so that a state of it holds both as they were at one moment. Key: kind/namespace/name. */
+  services: kindOf<ServiceObject>('services', ServiceObject, serviceKey),
 });

@@ -11,8 +11,10 @@ it('a kind is at home with who publishes it, and elsewhere for who only reads it
     created: 'identity.$JS.EVENT.ADVISORY.STREAM.CREATED',
   });
   expect(wayToKind(natsRole({ kind: 'node', name: 'n1' }), 'nodes').api).toBe('$JS.API');
+  expect(wayToKind(role('lb-controller'), 'services').api).toBe('$JS.API');
+  expect(wayToKind(natsRole({ kind: 'node', name: 'n1' }), 'services').api).toBe('service.API');
   expect(wayToKind(null, 'policies').api).toBe('$JS.API');
-  expect(allWays(role('ipam')).map(({ api }) => api)).toEqual(['$JS.API', 'policy.API']);
+  expect(allWays(role('ipam')).map(({ api }) => api)).toEqual(['$JS.API', 'policy.API', 'service.API']);
   expect(allWays(null).map(({ api }) => api)).toEqual(['$JS.API']);
 });
 
@@ -22,14 +24,17 @@ it('no pattern of what one account shows the other covers another one: nats-serv
     if (a.length === 0 || b.length === 0) return a.length === b.length;
     return (a[0] === '*' || b[0] === '*' || a[0] === b[0]) && covers(a.slice(1), b.slice(1));
   };
+  let account = '';
   const exported = natsAccounts()
     .split('\n')
     .flatMap((line) => {
-      const [, pattern, to] = /\{ service: "([^"]+)".*accounts: \[(\w+)\]/.exec(line) ?? [];
-      return pattern === undefined ? [] : [{ pattern: pattern.split('.'), to }];
+      account = /^ {2}(\w+): \{$/.exec(line)?.[1] ?? account;
+      const [, pattern, to] = /\{ service: "([^"]+)".*accounts: \[([\w, ]+)\]/.exec(line) ?? [];
+      return pattern === undefined ? [] : to!.split(', ').map((by) => ({ pattern: pattern.split('.'), sight: `${account} to ${by}` }));
     });
+  expect(new Set(exported.map(({ sight }) => sight)).size).toBe(6);
   expect(exported.length).toBeGreaterThanOrEqual(10);
   for (const [index, one] of exported.entries())
-    for (const other of exported.slice(index + 1).filter(({ to }) => to === one.to))
+    for (const other of exported.slice(index + 1).filter(({ sight }) => sight === one.sight))
       expect(covers(one.pattern, other.pattern) || covers(other.pattern, one.pattern), `${one.pattern} ${other.pattern}`).toBe(false);
 });

@@ -2,7 +2,7 @@ import type { PeerName } from '@myelin/credentials';
 import type { streamKinds } from './kind.ts';
 
 /** An account of NATS: subjects and streams of its own. One for each publisher: nobody else's words can get into its buckets. */
-type Account = 'identity' | 'policy';
+type Account = 'identity' | 'policy' | 'service';
 
 /** Where a kind's buckets are. */
 const accountOfKind: Readonly<Record<keyof typeof streamKinds, Account>> = {
@@ -10,6 +10,7 @@ const accountOfKind: Readonly<Record<keyof typeof streamKinds, Account>> = {
   endpoints: 'identity',
   nodes: 'identity',
   policies: 'policy',
+  services: 'service',
 };
 
 const api = '$JS.API';
@@ -23,7 +24,7 @@ const read = [...look, 'STREAM.INFO.*', 'STREAM.MSG.GET.*', 'CONSUMER.CREATE.*.*
 /** Making buckets, purging tombstones, removing what is done with. */
 const keep = ['STREAM.CREATE.*', 'STREAM.PURGE.*', 'STREAM.DELETE.*'];
 
-/** What an account sees of the other one. */
+/** What an account sees of another one. */
 interface Sight {
   readonly of: Account;
   readonly calls: readonly string[];
@@ -31,28 +32,40 @@ interface Sight {
   readonly hears: boolean;
 }
 
-const sights: Readonly<Record<Account, Sight>> = {
-  // Which incarnations there have been.
-  identity: { of: 'policy', calls: look, hears: false },
-  // The identities that policies select.
-  policy: { of: 'identity', calls: read, hears: true },
+/** Every account sees of every other one at least which incarnations there have been. */
+const sights: Readonly<Record<Account, readonly Sight[]>> = {
+  identity: [
+    { of: 'policy', calls: look, hears: false },
+    // For nodes: the Services that they balance.
+    { of: 'service', calls: read, hears: true },
+  ],
+  policy: [
+    // The identities that policies select.
+    { of: 'identity', calls: read, hears: true },
+    { of: 'service', calls: look, hears: false },
+  ],
+  service: [
+    { of: 'identity', calls: look, hears: false },
+    { of: 'policy', calls: look, hears: false },
+  ],
 };
 
-/** A user: its account, what it may call there and through its account's sight of the other one, and whether it writes rows. */
+/** A user: its account, what it may call there and through its account's sights of others, and whether it writes rows. */
 interface User {
   readonly account: Account;
   readonly calls: readonly string[];
-  readonly abroad: readonly string[];
+  readonly abroad: Readonly<Partial<Record<Account, readonly string[]>>>;
   readonly writes: boolean;
 }
 
 /** Every user; who isn't here may not even connect. */
 const users: Readonly<Record<string, User>> = {
-  'identity-allocator': { account: 'identity', calls: [...read, ...keep], abroad: look, writes: true },
-  'policy-compiler': { account: 'policy', calls: [...read, ...keep], abroad: read, writes: true },
+  'identity-allocator': { account: 'identity', calls: [...read, ...keep], abroad: { policy: look, service: look }, writes: true },
+  'policy-compiler': { account: 'policy', calls: [...read, ...keep], abroad: { identity: read, service: look }, writes: true },
+  'lb-controller': { account: 'service', calls: [...read, ...keep], abroad: { identity: look, policy: look }, writes: true },
   // Asks for the greatest incarnation, once.
-  ipam: { account: 'identity', calls: look, abroad: look, writes: false },
-  node: { account: 'identity', calls: read, abroad: [], writes: false },
+  ipam: { account: 'identity', calls: look, abroad: { policy: look, service: look }, writes: false },
+  node: { account: 'identity', calls: read, abroad: { service: read }, writes: false },
 };
 
 /** What somebody is at NATS. */
@@ -90,14 +103,13 @@ export function wayToKind(role: NatsRole | null, kind: string): NatsWay {
 /** The ways to all streams that there are, of whatever kind. */
 export function allWays(role: NatsRole | null): readonly NatsWay[] {
   const home = role === null ? undefined : users[role.user]?.account;
-  return home === undefined ? [atHome] : [atHome, wayFrom(home, sights[home].of)];
+  return home === undefined ? [atHome] : [atHome, ...sights[home].map(({ of }) => wayFrom(home, of))];
 }
 
 /** All accounts with their users and rights, as nats-server's configuration wants them. Nobody comes in without a user, or is more than one. */
 export function natsAccounts(): string {
   const accounts = (Object.keys(sights) as Account[]).map((account) => {
-    const other = sights[account].of;
-    const lists = { users: usersOf(account), exports: exportsTo(other), imports: importsOf(account) };
+    const lists = { users: usersOf(account), exports: exportsOf(account), imports: importsOf(account) };
     const text = Object.entries(lists).map(([name, items]) => `    ${name}: [\n${items.map((item) => `      ${item}\n`).join('')}    ]\n`);
     return `  ${account}: {\n    jetstream: enabled\n${text.join('')}  }\n`;
   });
@@ -107,38 +119,41 @@ export function natsAccounts(): string {
 const quoted = (subjects: readonly string[]) => `[${subjects.map((subject) => `"${subject}"`).join(', ')}]`;
 
 function usersOf(account: Account): readonly string[] {
-  const { of, hears } = sights[account];
-  const abroad = wayFrom(account, of);
   return Object.keys(users).flatMap((name) => {
-    const { account: home, calls, abroad: further, writes } = users[name]!;
+    const { account: home, calls, abroad, writes } = users[name]!;
     if (home !== account) return [];
+    const further = sights[account].map(({ of, hears }) => ({ way: wayFrom(account, of), hears, calls: abroad[of] ?? [] }));
     const publish = [
       ...calls.map((call) => `${api}.${call}`),
-      ...further.map((call) => `${abroad.api}.${call}`),
+      ...further.flatMap(({ way, calls: those }) => those.map((call) => `${way.api}.${call}`)),
       ...(writes ? ['$KV.*.>'] : []),
     ];
-    const reads = calls.includes(next);
     const subscribe = [
       `_INBOX.${name}.>`,
-      ...(reads ? [`${events}.*`] : []),
-      ...(hears && further.includes(next) ? [`${abroad.created}.*`] : []),
+      ...(calls.includes(next) ? [`${events}.*`] : []),
+      ...further.flatMap(({ way, hears, calls: those }) => (hears && those.includes(next) ? [`${way.created}.*`] : [])),
     ];
     return [`{ user: "${name}", permissions: { publish: { allow: ${quoted(publish)} }, subscribe: { allow: ${quoted(subscribe)} } } }`];
   });
 }
 
-/** What `account`'s sight of this one shows. No pattern covers another one: nats-server 2.9 sends what two cover twice. */
-function exportsTo(account: Account): readonly string[] {
-  const { calls, hears } = sights[account];
-  const services = calls.map(
-    (call) => `{ service: "${api}.${call}"${call === next ? ', response_type: stream' : ''}, accounts: [${account}] }`,
+/** What other accounts see of this one, each call once. No pattern that one account sees covers another one: nats-server 2.9 sends what two cover twice. */
+function exportsOf(account: Account): readonly string[] {
+  const seen = (Object.keys(sights) as Account[]).flatMap((by) =>
+    sights[by].filter(({ of }) => of === account).map(({ calls, hears }) => ({ by, calls, hears })),
   );
-  return hears ? [...services, `{ stream: "${events}.*", accounts: [${account}] }`] : services;
+  const services = [...new Set(seen.flatMap(({ calls }) => calls))].map((call) => {
+    const by = seen.filter(({ calls }) => calls.includes(call)).map((one) => one.by);
+    return `{ service: "${api}.${call}"${call === next ? ', response_type: stream' : ''}, accounts: [${by.join(', ')}] }`;
+  });
+  const hearers = seen.filter(({ hears }) => hears).map(({ by }) => by);
+  return hearers.length === 0 ? services : [...services, `{ stream: "${events}.*", accounts: [${hearers.join(', ')}] }`];
 }
 
 function importsOf(account: Account): readonly string[] {
-  const { of, calls, hears } = sights[account];
-  const way = wayFrom(account, of);
-  const services = calls.map((call) => `{ service: { account: ${of}, subject: "${api}.${call}" }, to: "${way.api}.${call}" }`);
-  return hears ? [...services, `{ stream: { account: ${of}, subject: "${events}.*" }, prefix: "${of}" }`] : services;
+  return sights[account].flatMap(({ of, calls, hears }) => {
+    const way = wayFrom(account, of);
+    const services = calls.map((call) => `{ service: { account: ${of}, subject: "${api}.${call}" }, to: "${way.api}.${call}" }`);
+    return hears ? [...services, `{ stream: { account: ${of}, subject: "${events}.*" }, prefix: "${of}" }`] : services;
+  });
 }

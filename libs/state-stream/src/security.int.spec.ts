@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Service } from '@myelin/contracts/loadbalancing';
 import { Authority, Credentials, type PeerName } from '@myelin/credentials';
 import { Readiness, silentLog } from '@myelin/service';
 import { ChildServer, eventually } from '@myelin/service/testing';
@@ -18,7 +19,9 @@ import {
   listBuckets,
   NatsLink,
   openJetStream,
+  type StreamBatch,
   StreamConsumer,
+  type StreamKind,
   streamKinds,
 } from './index.ts';
 import { natsAccounts, natsRole } from './nats-rights.ts';
@@ -145,8 +148,9 @@ describe('a node', () => {
   });
 });
 
-describe('the two publishers', () => {
+describe('the publishers', () => {
   const compiler = { kind: 'service', name: 'policy-compiler' } as const;
+  const controller = { kind: 'service', name: 'lb-controller' } as const;
   const policies: Bucket = { kind: 'policies', incarnation: 7n, number: 1 };
 
   it('have streams of their own: what one writes under the name of the other one gets nowhere', async () => {
@@ -171,64 +175,80 @@ describe('the two publishers', () => {
       'policy.API.STREAM.MSG.GET.KV_policies_7_1',
       'policy.API.CONSUMER.CREATE.KV_policies_7_1.a.b',
     ];
-    expect(await refusals(allocator, reading, ['policy.>'])).toEqual(
-      [...reading.map((text) => `publish ${text}`), 'subscription policy.>'].sort(),
-    );
+    for (const stranger of [allocator, controller, node])
+      expect(await refusals(stranger, reading, ['policy.>']), stranger.name).toEqual(
+        [...reading.map((text) => `publish ${text}`), 'subscription policy.>'].sort(),
+      );
+    const services = ['STREAM.CREATE', 'STREAM.PURGE', 'STREAM.DELETE'].map((call) => `service.API.${call}.KV_services_7_1`);
+    for (const stranger of [allocator, compiler, node])
+      expect(await refusals(stranger, services, ['service.>']), stranger.name).toEqual(
+        [...services.map((text) => `publish ${text}`), 'subscription service.>'].sort(),
+      );
   });
 
   it('see the incarnations of all buckets, as does who publishes nothing', async () => {
-    for (const self of [allocator, compiler, { kind: 'service', name: 'ipam' } as const]) {
+    for (const self of [allocator, compiler, controller, { kind: 'service', name: 'ipam' } as const]) {
       const { link: of } = link(open(self));
       expect(await greatestIncarnation(await of.connection(AbortSignal.timeout(5000)), of.ways), self.name).toBe(7n);
     }
   });
 
-  it('and the one that compiles follows identities into the other account: a burst, a new bucket, over a restart', async () => {
-    const { link: of, readiness } = link(open(compiler));
-    const rows = new Set<string>();
-    const consumer = new StreamConsumer({
-      kind: streamKinds.identities,
-      link: of,
-      log: silentLog,
-      readiness,
-      onBatch: ({ changed, removed }) => {
+  const identityRow = (number: number) => ({ key: `${number}`, payload: streamKinds.identities.encode({ number, labels: ['k8s:a=b'] }) });
+  const serviceRow = (number: number) => {
+    const value = Service.fromPartial({ namespace: 'shop', name: `${number}` });
+    return { key: `Service/shop/${number}`, payload: streamKinds.services.encode({ object: { $case: 'service', value } }) };
+  };
+  it.each([
+    { who: 'who compiles follows identities', reader: compiler, publisher: allocator, kind: 'identities', rowOf: identityRow },
+    { who: 'nodes follow Services', reader: node, publisher: controller, kind: 'services', rowOf: serviceRow },
+  ] as const)(
+    'are followed into their accounts: $who, a burst, a new bucket, over a restart',
+    async ({ reader, publisher, kind, rowOf }) => {
+      const { link: of, readiness } = link(open(reader));
+      const rows = new Set<string>();
+      const onBatch = ({ changed, removed }: StreamBatch<unknown>) => {
         for (const { key } of changed) rows.add(key);
         for (const { key } of removed) rows.delete(key);
-      },
-    });
-    consumer.start();
-    cleanUp.push(() => consumer.stop());
-    const connection = await connectionOf(allocator);
-    const manager = await openJetStream(connection);
-    const writeAll = async (to: Bucket, first: number, count: number) => {
-      const writer = new BucketWriter(to, connection, manager);
-      const entries = Array.from({ length: count }, (_, index) => ({
-        key: `${first + index}`,
-        entry: {
-          type: 'row' as const,
-          revision: { incarnation: 5n, counter: BigInt(first + index) },
-          payload: streamKinds.identities.encode({ number: first + index, labels: ['k8s:a=b'] }),
-        },
-      }));
-      const revision = { incarnation: 5n, counter: BigInt(first + count - 1) };
-      const end = { key: '', entry: { type: 'end' as const, revision, bucket: formatBucket(to) } };
-      const writes = [...entries, end];
-      for (let at = 0; at < writes.length; at += 100)
-        expect(await writer.write((await lastSequenceOf(manager, to))!, writes.slice(at, at + 100))).toBe(true);
-      return revision;
-    };
-    await consumer.waitFor(await writeAll(bucket, 1000, 2000), 10_000);
-    expect(rows.size).toBeGreaterThanOrEqual(2000);
-    const next = { ...bucket, number: 2 };
-    await createBucket(connection, next);
-    await consumer.waitFor(await writeAll(next, 4000, 3), 3000);
-    expect([...rows].sort()).toEqual(['4000', '4001', '4002']);
-    await nats.kill();
-    await nats.resume();
-    await consumer.waitFor(await eventually(() => writeAll(next, 4100, 1)), 15_000);
-    expect(rows).toContain('4100');
-    await deleteBucket(manager, next);
-  });
+      };
+      const consumer = new StreamConsumer<unknown>({
+        kind: streamKinds[kind] as StreamKind<unknown>,
+        link: of,
+        log: silentLog,
+        readiness,
+        onBatch,
+      });
+      consumer.start();
+      cleanUp.push(() => consumer.stop());
+      const connection = await connectionOf(publisher);
+      const manager = await openJetStream(connection);
+      const writeAll = async (to: Bucket, first: number, count: number) => {
+        const writer = new BucketWriter(to, connection, manager);
+        const revisionOf = (counter: number) => ({ incarnation: 5n, counter: BigInt(counter) });
+        const entries = Array.from({ length: count }, (_, index) => {
+          const { key, payload } = rowOf(first + index);
+          return { key, entry: { type: 'row' as const, revision: revisionOf(first + index), payload } };
+        });
+        const revision = revisionOf(first + count - 1);
+        const writes = [...entries, { key: '', entry: { type: 'end' as const, revision, bucket: formatBucket(to) } }];
+        for (let at = 0; at < writes.length; at += 100)
+          expect(await writer.write((await lastSequenceOf(manager, to))!, writes.slice(at, at + 100))).toBe(true);
+        return revision;
+      };
+      const current = { kind, incarnation: 5n, number: 1 };
+      if ((await lastSequenceOf(manager, current)) === null) await createBucket(connection, current);
+      await consumer.waitFor(await writeAll(current, 1000, 2000), 10_000);
+      expect(rows.size).toBeGreaterThanOrEqual(2000);
+      const next = { ...current, number: 2 };
+      await createBucket(connection, next);
+      await consumer.waitFor(await writeAll(next, 4000, 3), 3000);
+      expect([...rows].sort()).toEqual([4000, 4001, 4002].map((number) => rowOf(number).key));
+      await nats.kill();
+      await nats.resume();
+      await consumer.waitFor(await eventually(() => writeAll(next, 4100, 1)), 15_000);
+      expect(rows).toContain(rowOf(4100).key);
+      await deleteBucket(manager, next);
+    },
+  );
 });
 
 it('a service that publishes nothing looks which streams there are, and that is all', async () => {
