@@ -9,6 +9,7 @@
 #include "../maps/endpoints.h"
 #include "../maps/holders.h"
 #include "../maps/peers.h"
+#include "../maps/services.h"
 #include "../parse/end.h"
 #include "../parse/packet.h"
 #include "../types/reason.h"

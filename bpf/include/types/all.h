@@ -12,3 +12,4 @@
 #include "policy.h"
 #include "reason.h"
 #include "repeats.h"
+#include "service.h"

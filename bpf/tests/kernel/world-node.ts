@@ -6,12 +6,12 @@ import {
   AppliedIdentities,
   Clock,
   EndpointTable,
-  type Tables as KernelTables,
   kernelPolicy,
   kernelPrefixes,
   NodeTable,
   PolicyTable,
   PrefixTable,
+  type Tables,
 } from '@myelin/datapath';
 import { type Event, eventCodec } from '@myelin/datapath-layout';
 import { reservedIdentities } from '@myelin/labels';
@@ -26,6 +26,9 @@ import { integerKey } from './test-map.ts';
 const objectFile = join(import.meta.dirname, '..', '..', 'build', 'pod.o');
 /** Of each flow table: enough for a minute's flows, which is how long one is remembered. */
 const flowBuckets = 16384;
+
+/** Policy's and whom it is about. */
+type PolicedTables = Omit<Tables, 'services'>;
 
 /** Offsets in `struct __sk_buff` of what a test run may set. */
 const contextFields = { size: 192, ingressIfindex: 36, ifindex: 40 } as const;
@@ -58,7 +61,7 @@ export class WorldNode {
   readonly #interfaces: BpfMap;
   readonly #fromPod: BpfProgram;
   readonly #toPod: BpfProgram;
-  readonly #tables: KernelTables;
+  readonly #tables: PolicedTables;
   readonly #counts: Counts;
   readonly #ring: RingBuffer;
   readonly #localizer = new Localizer();
@@ -66,7 +69,7 @@ export class WorldNode {
   #pods = new Map<string, LocalPod>();
   #records: Event[] = [];
 
-  private constructor(number: number, object: BpfObject, tables: KernelTables) {
+  private constructor(number: number, object: BpfObject, tables: PolicedTables) {
     this.number = number;
     this.#object = object;
     this.#tables = tables;
@@ -203,7 +206,7 @@ const nameOf = ({ namespace, name }: OracleEndpoint) => `${namespace}/${name}`;
 
 const macsOf = (slot: number) => ({ mac: `0a:00:00:00:00:0${slot}`, nodeMac: `0e:00:00:00:00:0${slot}` });
 
-async function openTables(object: BpfObject): Promise<KernelTables> {
+async function openTables(object: BpfObject): Promise<PolicedTables> {
   const map = (name: string) => object.map(name);
   const refuse = (table: string) => {
     throw new Error(`${table} is full`);

@@ -31,6 +31,7 @@ export class Datapath implements Tables {
   readonly nodes: Tables['nodes'];
   readonly policies: Tables['policies'];
   readonly appliedIdentities: Tables['appliedIdentities'];
+  readonly services: Tables['services'];
   readonly attachments: Attachments;
   /** Whether there were maps already. */
   readonly adopted: boolean;
@@ -45,6 +46,7 @@ export class Datapath implements Tables {
     this.nodes = tables.nodes;
     this.policies = tables.policies;
     this.appliedIdentities = tables.appliedIdentities;
+    this.services = tables.services;
     this.attachments = attachments;
     this.adopted = loaded.adopted;
     this.#loaded = loaded;
@@ -83,6 +85,7 @@ export class Datapath implements Tables {
       ...this.prefixes.pressure,
       ...this.nodes.pressure,
       ...this.policies.pressure,
+      ...this.services.pressure,
     ];
   }
 

@@ -17,5 +17,6 @@ export { layOut, type PolicyBuckets } from './policy-buckets.ts';
 export type { PolicyHead, PolicyImage, PolicyImageEntry } from './policy-image.ts';
 export { type PrefixChanges, type PrefixEntry, PrefixTable } from './prefixes.ts';
 export type { EndpointSubject, KernelTables } from './read-tables.ts';
+export { type ServiceMaps, ServiceTables } from './services.ts';
 export type { TablePressure } from './table.ts';
 export type { Tables } from './tables.ts';

@@ -23,6 +23,17 @@ const structs = [
   layout.repeatsCodec,
   layout.nodeCodec,
   layout.nodeSlotCodec,
+  layout.frontend4KeyCodec,
+  layout.frontend6KeyCodec,
+  layout.frontendCodec,
+  layout.servicePoolCodec,
+  layout.tableBlockCodec,
+  layout.serviceBackendCodec,
+  layout.poolMemberKeyCodec,
+  layout.poolMemberCodec,
+  layout.serviceStateCodec,
+  layout.affinityKeyCodec,
+  layout.affinityCodec,
 ];
 
 /** Eight bytes that change with every struct of a pinned map and with the flow table's own version. */

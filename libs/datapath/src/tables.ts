@@ -7,6 +7,7 @@ import { DatapathError } from './error.ts';
 import { NodeTable } from './nodes.ts';
 import { PolicyTable } from './policies.ts';
 import { PrefixTable } from './prefixes.ts';
+import { ServiceTables } from './services.ts';
 import type { OnFull } from './table.ts';
 
 /** All tables that the node's agent writes, over one clock. */
@@ -18,6 +19,7 @@ export interface Tables {
   readonly nodes: NodeTable;
   readonly policies: PolicyTable;
   readonly appliedIdentities: AppliedIdentities;
+  readonly services: ServiceTables;
 }
 
 /** Opens the tables over loaded maps: reads what is in them, and clears what a killed writer left half done. */
@@ -26,6 +28,15 @@ export async function openTables(maps: ReadonlyMap<string, BpfMap>, onFull: OnFu
   const clock = new Clock(map('node_state'));
   const addressMaps = { v4: map('addresses_v4'), v6: map('addresses_v6'), peerEpochs: map('peer_epochs') };
   const nodeMaps = { nodes: map('nodes'), slots: map('node_slots'), ranges: map('pod_ranges') };
+  const serviceMaps = {
+    frontends: { 4: map('frontends_v4'), 6: map('frontends_v6') },
+    pools: map('service_pools'),
+    tables: map('service_tables'),
+    backends: map('service_backends'),
+    members: map('pool_members'),
+    state: map('service_state'),
+    peerEpochs: map('peer_epochs'),
+  };
   const policyMaps = { subjects: map('subjects'), policies: map('policies'), entries: map('policy_entries') };
   return {
     clock,
@@ -35,6 +46,7 @@ export async function openTables(maps: ReadonlyMap<string, BpfMap>, onFull: OnFu
     nodes: await NodeTable.open(nodeMaps, clock, onFull),
     policies: PolicyTable.open(policyMaps, clock, onFull),
     appliedIdentities: new AppliedIdentities(map('applied_identities')),
+    services: await ServiceTables.open(serviceMaps, clock, onFull),
   };
 }
 

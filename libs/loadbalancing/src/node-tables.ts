@@ -1,9 +1,10 @@
 import type { Changes } from './balancer.ts';
+import { heldPools, sameRows, type WantedRows } from './held-pools.ts';
 import type { TableOptions } from './maglev/table.ts';
 import { backendRows, giveSlots, hasTable, mostOfPool, type NumberedPool, poolRow, roomFor, sameTable, tableOf } from './numbered-pool.ts';
 import { Ranges } from './ranges.ts';
-import type { BackendRow, FrontendKey, Step } from './rows.ts';
-import type { Frontend, Pool } from './state.ts';
+import type { BackendRow, FrontendKey, KernelServices, Step } from './rows.ts';
+import { type Frontend, frontendName, type Pool } from './state.ts';
 
 /** Writes while they are collected. */
 interface Plan {
@@ -23,7 +24,7 @@ interface Plan {
 export class NodeTables {
   readonly #options: TableOptions;
   readonly #pools = new Map<string, NumberedPool>();
-  readonly #ranges = new Ranges();
+  #ranges = new Ranges();
   /** Numbers of pools that are gone; the lowest unused one otherwise. 0 is no pool. */
   readonly #freeNumbers: number[] = [];
   #lastNumber = 0;
@@ -32,6 +33,49 @@ export class NodeTables {
 
   constructor(options: TableOptions) {
     this.#options = options;
+  }
+
+  /**
+   * Goes on from what the maps hold, as a node does that starts again: what is wanted keeps the numbers that it has there. `steps` bring the maps to it. Where the last writer was interrupted, all tables are written anew.
+   */
+  static adopt(
+    options: TableOptions,
+    held: KernelServices,
+    wanted: WantedRows,
+  ): { readonly tables: NodeTables; readonly steps: readonly Step[] } {
+    const tables = new NodeTables(options);
+    const pools = heldPools(held, wanted);
+    tables.#take(held, pools);
+    // Before others get those rows.
+    const steps = [...strayRows(held, [...pools.values()]), ...tables.replace(wanted)];
+    return { tables, steps: held.interrupted ? tables.#withAllTables(steps, held.tables) : steps };
+  }
+
+  /** The writes that bring the maps to these rows and no others. Throws as {@link apply}. */
+  replace(wanted: WantedRows): readonly Step[] {
+    const pools = new Map<string, Pool | null>([...this.#pools.keys()].map((name) => [name, null]));
+    const same = new Map<string, NumberedPool>();
+    for (const pool of wanted.pools) {
+      const known = this.#pools.get(pool.name);
+      if (known === undefined || !sameRows(known.pool, pool)) pools.set(pool.name, pool);
+      else {
+        pools.delete(pool.name);
+        same.set(pool.name, { ...known, pool });
+      }
+    }
+    const names = [...this.#frontends].map(([name, pool]) => [name, pool === 0] as const);
+    const addresses = new Map<string, true | null>(names.flatMap(([name, isAddress]) => (isAddress ? [[name, null]] : [])));
+    for (const address of wanted.addresses) addresses.set(address, true);
+    const frontends = new Map<string, Frontend | null>(names.flatMap(([name, isAddress]) => (isAddress ? [] : [[name, null]])));
+    for (const frontend of wanted.frontends) {
+      const name = frontendName(frontend);
+      const known = this.#frontends.get(name);
+      if (known !== undefined && known === this.#pools.get(frontend.pool)?.number) frontends.delete(name);
+      else frontends.set(name, frontend);
+    }
+    const steps = this.apply({ addresses, frontends, pools, services: new Map() });
+    for (const [name, pool] of same) this.#pools.set(name, pool);
+    return steps;
   }
 
   /** The writes that bring the maps from what they were to what the rows are now. Throws RangeError, and changes nothing, where a pool has more than `mostOfPool` backends. */
@@ -60,6 +104,27 @@ export class NodeTables {
     return this.#ranges.end;
   }
 
+  #take(held: KernelServices, pools: ReadonlyMap<string, NumberedPool>): void {
+    for (const [name, pool] of pools) this.#pools.set(name, pool);
+    for (const [name, { pool }] of held.frontends) this.#frontends.set(name, pool);
+    this.#ranges = Ranges.around([...pools.values()]);
+    this.#lastNumber = Math.max(0, ...held.pools.keys());
+    for (let number = this.#lastNumber; number > 0; number--) if (!held.pools.has(number)) this.#freeNumbers.push(number);
+  }
+
+  /** The same writes, but tables whole, whatever they hold. `held`: pools that have one. */
+  #withAllTables(steps: readonly Step[], held: ReadonlySet<number>): readonly Step[] {
+    const others = steps.filter(({ map }) => map !== 'table' && map !== 'tables');
+    const tables = new Map([...this.#pools.values()].map((pool) => [pool.number, tableOf(pool, this.#options)]));
+    const whole = [...tables].flatMap(([pool, table]): Step[] => (table === null ? [] : [{ map: 'tables', pool, table }]));
+    const gone = [...held].flatMap((pool): Step[] => (tables.get(pool) == null ? [{ map: 'tables', pool, table: null }] : []));
+    // Nor does anybody know which epochs were raised.
+    const epochs = [...tables.keys()].map((pool): Step => ({ map: 'epochs', pool }));
+    const first = others.findIndex(({ map }) => map === 'epochs');
+    const at = first < 0 ? others.length : first;
+    return [...whole, ...others.slice(0, at), ...epochs, ...others.slice(at), ...gone];
+  }
+
   #put(name: string, pool: Pool, plan: Plan): void {
     const known = this.#pools.get(name) ?? null;
     const now = this.#number(pool, known);
@@ -83,9 +148,10 @@ export class NodeTables {
     const has = backendRows(now);
     const wanted = moves ? new Map([...had, ...has]) : has;
     for (const [slot, row] of wanted) {
-      if (moves || !sameRow(had.get(slot), row)) before.push({ map: 'backends', index: now.first + slot, row });
+      if (moves || !sameRow(had.get(slot), row)) before.push({ map: 'backends', index: now.first + slot, pool: now.number, row });
     }
-    for (const slot of had.keys()) if (!has.has(slot)) after.push({ map: 'backends', index: now.first + slot, row: null });
+    for (const slot of had.keys())
+      if (!has.has(slot)) after.push({ map: 'backends', index: now.first + slot, pool: now.number, row: null });
     if (moves) this.#clear(known, after, left);
   }
 
@@ -147,9 +213,15 @@ export class NodeTables {
   }
 
   #clear(known: NumberedPool, after: Step[], left: NumberedPool[]): void {
-    for (const slot of known.slots.values()) after.push({ map: 'backends', index: known.first + slot, row: null });
+    for (const slot of known.slots.values()) after.push({ map: 'backends', index: known.first + slot, pool: known.number, row: null });
     left.push(known);
   }
+}
+
+/** Rows that nobody's pool has: an interrupted writer's. */
+function strayRows({ backends }: KernelServices, pools: readonly NumberedPool[]): readonly Step[] {
+  const owned = new Set(pools.flatMap(({ first, slots }) => [...slots.values()].map((slot) => first + slot)));
+  return [...backends].flatMap(([index, { pool }]): Step[] => (owned.has(index) ? [] : [{ map: 'backends', index, pool, row: null }]));
 }
 
 const sameRow = (a: BackendRow | undefined, b: BackendRow) =>

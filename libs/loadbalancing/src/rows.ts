@@ -35,7 +35,8 @@ export interface BackendRow {
 
 /** One write, or one turn of a pool's epoch. */
 export type Step =
-  | { readonly map: 'backends'; readonly index: number; readonly row: BackendRow | null }
+  /** `pool`: whose row it is, or was. */
+  | { readonly map: 'backends'; readonly index: number; readonly pool: number; readonly row: BackendRow | null }
   /** A table anew: slot at each position. Null: no table. */
   | { readonly map: 'tables'; readonly pool: number; readonly table: Uint16Array | null }
   /** Positions of a table that has them. */
@@ -44,6 +45,20 @@ export type Step =
   /** Pool 0: an address. */
   | { readonly map: 'frontends'; readonly key: FrontendKey; readonly pool: number | null }
   | { readonly map: 'epochs'; readonly pool: number };
+
+/** What the maps hold: what a node that starts again goes on from. */
+export interface KernelServices {
+  /** By `keyText`. Pool 0: an address. */
+  readonly frontends: ReadonlyMap<string, { readonly key: FrontendKey; readonly pool: number }>;
+  /** By number. */
+  readonly pools: ReadonlyMap<number, PoolRow>;
+  /** Pools that have a table. */
+  readonly tables: ReadonlySet<number>;
+  /** By row. */
+  readonly backends: ReadonlyMap<number, BackendRow & { readonly pool: number }>;
+  /** The last writer did not finish: nobody knows what tables hold. */
+  readonly interrupted: boolean;
+}
 
 /** A frontend key as text: `10.96.0.1:80/TCP`, `10.96.0.1`. */
 export function keyText({ address, port, protocol }: FrontendKey): string {

@@ -9,3 +9,4 @@ export * from './peer.ts';
 export * from './policy.ts';
 export * from './reason.ts';
 export * from './repeats.ts';
+export * from './service.ts';

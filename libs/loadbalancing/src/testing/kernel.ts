@@ -1,16 +1,20 @@
-import { type BackendRow, keyText, type PoolRow, type Step } from '../rows.ts';
+import { type BackendRow, type FrontendKey, type KernelServices, keyText, type PoolRow, type Step } from '../rows.ts';
 
 /** Maps as the datapath would find them, and its look-up, written from README, "Maps" alone. Writes that make no sense throw. */
 export class KernelMaps {
   readonly frontends = new Map<string, number>();
   readonly pools = new Map<number, PoolRow>();
   readonly tables = new Map<number, Uint16Array>();
-  readonly backends = new Map<number, BackendRow>();
+  readonly backends = new Map<number, BackendRow & { readonly pool: number }>();
   readonly epochs = new Map<number, number>();
+  /** Whether whoever wrote last did not finish. */
+  interrupted = false;
+  readonly #keys = new Map<string, FrontendKey>();
 
   write(step: Step): void {
     switch (step.map) {
       case 'frontends':
+        this.#keys.set(keyText(step.key), step.key);
         this.#set(this.frontends, keyText(step.key), step.pool);
         break;
       case 'pools':
@@ -23,7 +27,7 @@ export class KernelMaps {
         for (const [position, slot] of step.slots) this.tables.get(step.pool)![position] = slot;
         break;
       case 'backends':
-        this.#set(this.backends, step.index, step.row);
+        this.#set(this.backends, step.index, step.row === null ? null : { ...step.row, pool: step.pool });
         break;
       case 'epochs':
         this.epochs.set(step.pool, (this.epochs.get(step.pool) ?? 0) + 1);
@@ -43,6 +47,13 @@ export class KernelMaps {
     if (slot >= pool.room) return `slot ${slot} is beyond the pool`;
     const backend = this.backends.get(pool.first + slot);
     return backend === undefined ? `backend ${pool.first + slot} is missing` : `${backend.address}:${backend.port}`;
+  }
+
+  /** As the datapath reads them back. */
+  held(): KernelServices {
+    const { frontends, pools, backends, interrupted } = this;
+    const keyed = [...frontends].map(([text, pool]) => [text, { key: this.#keys.get(text)!, pool }] as const);
+    return { frontends: new Map(keyed), pools, tables: new Set(this.tables.keys()), backends, interrupted };
   }
 
   sizes(): Readonly<Record<string, number>> {
