@@ -8,9 +8,9 @@ import { startAt } from './support/place-process.ts';
 import { sleep, TestLab } from './support/test-lab.ts';
 
 const control = '169.254.7.1';
-const services = [7001, 7002, 7003].map((port) => `${control}:${port}`);
+const services = [7001, 7002, 7003, 7004].map((port) => `${control}:${port}`);
 const [nats, redis] = [`${control}:4222`, `${control}:6379`];
-const metrics = [8001, 8002, 8003].map((port) => `${control}:${port}`);
+const metrics = [8001, 8002, 8003, 8004].map((port) => `${control}:${port}`);
 
 let lab: TestLab;
 beforeAll(async () => {
@@ -56,7 +56,7 @@ it('keys and passwords are readable by root alone, and stand neither on a comman
   const secrets = readdirSync(paths.credentials).map((name) => join(paths.credentials, name));
   for (const file of [...secrets, join(paths.redis, 'users.acl')]) expect(statSync(file).mode & 0o777, file).toBe(0o600);
   const passwords = secrets.filter((file) => file.endsWith('.password')).map((file) => readFileSync(file, 'utf8'));
-  expect(passwords).toHaveLength(4);
+  expect(passwords).toHaveLength(5);
   const pids = readFileSync(join(whereIs(lab.running, { kind: 'control' }).cgroup, 'cgroup.procs'), 'utf8')
     .trim()
     .split('\n');
@@ -84,8 +84,14 @@ it('certificates rotate under traffic: nothing is cut, what comes later uses the
   // The processes look every 2 s; each says that it has found them.
   const found = () =>
     readdirSync(paths.logs).filter((name) => readFileSync(join(paths.logs, name), 'utf8').includes('new certificates in use'));
-  for (let tries = 0; found().length < 4 && tries < 100; tries += 1) await sleep(100);
-  expect(found().sort()).toEqual(['identity-allocator.log', 'ipam.log', 'node-agent.node-1.log', 'policy-compiler.log']);
+  for (let tries = 0; found().length < 5 && tries < 100; tries += 1) await sleep(100);
+  expect(found().sort()).toEqual([
+    'identity-allocator.log',
+    'ipam.log',
+    'lb-controller.log',
+    'node-agent.node-1.log',
+    'policy-compiler.log',
+  ]);
   // Standing streams go on.
   await lab.apply(networkPolicy('red/server', { podSelector: app('server'), ingress: [{ from: [{ podSelector: app('client') }] }] }));
   const logs = readdirSync(paths.logs)

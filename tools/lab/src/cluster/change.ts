@@ -15,6 +15,7 @@ import { type Lab, saveState } from './lab.ts';
 import { nodeReady, startNode } from './node.ts';
 import { type PodContext, restartProcesses, startPod, stopPod, updatePod } from './pod.ts';
 import { agentRuns, forgetNode, stopNode } from './remove-node.ts';
+import { applyServices, deleteServices, publishEndpoints } from './services.ts';
 
 /** Pods that are worked on at a time. */
 const podsAtATime = 4;
@@ -72,6 +73,7 @@ export async function applyObjects(context: ChangeContext, objects: LabObjects):
   for (const name of new Set(newPods.map(({ manifest }) => manifest.namespace))) lab.state.namespaces[name] ??= {};
   saveState(lab);
   const answer = await applyPolicies(context, changes.policies);
+  await applyServices(context, changes);
   const touched = [...newPods, ...changes.retriedPods, ...changes.changedPods.map(({ pod }) => pod)];
   if (newPods.length > 0) say(`starting ${newPods.length} pod${newPods.length === 1 ? '' : 's'}`);
   await concurrently(changes.retriedPods, podsAtATime, (pod) => stopPod(context, pod));
@@ -82,6 +84,7 @@ export async function applyObjects(context: ChangeContext, objects: LabObjects):
     if (processes && pod.failure === null) await restartProcesses(lab, pod);
   });
   saveState(lab);
+  await publishEndpoints(context);
   if (answer?.revision !== undefined) await revisionEnforced(lab, answer.revision, describePolicies(changes.policies), clients, deadline);
   const rows = await endpointsReady(lab, touched, clients, deadline);
   await knownEverywhere(lab, [...(await registrations(lab, clients)), ...rows], clients, deadline);
@@ -131,10 +134,14 @@ export async function deleteObjects(context: ChangeContext, objects: LabObjects)
     ({ node, manifest }) => wanted.has(podKey(manifest)) || gone.has(manifest.namespace) || leaving.some(({ name }) => name === node),
   );
   for (const key of wanted) if (!state.pods.some(({ manifest }) => podKey(manifest) === key)) say(`Pod ${key} isn't there`);
+  // As in Kubernetes: Services stop choosing pods that are about to go, then those go.
+  await publishEndpoints(context, new Set(pods.map(({ uid }) => uid)));
   await concurrently(pods, podsAtATime, (pod) => stopPod(context, pod, !bereft.has(pod.node)));
   state.pods = state.pods.filter((pod) => !pods.includes(pod));
   for (const name of gone) delete state.namespaces[name];
   saveState(lab);
+  await deleteServices(context, objects, gone);
+  await publishEndpoints(context);
   for (const node of leaving) await deleteNode(context, node);
   await deletePolicies(context, objects.policies, gone);
   if (pods.length > 0) say(`deleted ${pods.map(({ manifest }) => `Pod ${podKey(manifest)}`).join(', ')}`);

@@ -3,6 +3,7 @@ import { AgentServiceService } from '@myelin/contracts/agent';
 import { HealthCheckResponse_ServingStatus, HealthService } from '@myelin/contracts/health';
 import { IdentityServiceService } from '@myelin/contracts/identity';
 import { IpamServiceService } from '@myelin/contracts/ipam';
+import { LoadBalancingServiceService } from '@myelin/contracts/loadbalancing';
 import { PolicyServiceService } from '@myelin/contracts/policy';
 import { Channel, clientOf, isMyelinError, type RpcClient } from '@myelin/rpc';
 import { isRunning } from '../machine/process.ts';
@@ -30,6 +31,7 @@ export async function untilAnswered<T>(deadline: Deadline, what: string, call: (
 
 export type AgentClient = RpcClient<typeof AgentServiceService>;
 export type PolicyClient = RpcClient<typeof PolicyServiceService>;
+export type LoadBalancingClient = RpcClient<typeof LoadBalancingServiceService>;
 export type IdentityClient = RpcClient<typeof IdentityServiceService>;
 export type IpamClient = RpcClient<typeof IpamServiceService>;
 
@@ -51,6 +53,10 @@ export class LabClients implements Disposable {
 
   policy(): PolicyClient {
     return clientOf(PolicyServiceService, this.#replica('policy-compiler'));
+  }
+
+  loadBalancing(): LoadBalancingClient {
+    return clientOf(LoadBalancingServiceService, this.#replica('lb-controller'));
   }
 
   identity(): IdentityClient {

@@ -20,7 +20,7 @@ import { type Lab, whereIs } from './lab.ts';
 
 /** Ports in the control plane's namespace, which every lab has for itself. */
 const ports = { redis: 6379, nats: 4222 } as const;
-const services = { 'identity-allocator': 7001, ipam: 7002, 'policy-compiler': 7003 } as const;
+const services = { 'identity-allocator': 7001, ipam: 7002, 'policy-compiler': 7003, 'lb-controller': 7004 } as const;
 type Service = keyof typeof services;
 
 /** Port of a replica, counted from 1. Its metrics are 1,000 above. */

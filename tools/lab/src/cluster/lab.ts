@@ -30,7 +30,7 @@ export function openLab({ projectRoot, labDir }: Pick<LabConfig, 'projectRoot' |
 function readState(file: string): LabState {
   const state = JSON.parse(readFileSync(file, 'utf8')) as LabState;
   if (state.version !== 2) throw new LabFailure(`${file} is of another version of the lab: take it down with the version that made it`);
-  return state;
+  return { ...emptyState(), ...state };
 }
 
 /** Whether `up` has begun here and `down` has not ended it. */

@@ -2,6 +2,8 @@ import { nearestName } from '@myelin/manifest';
 import { LabFailure } from '../failure.ts';
 import { fabric } from '../plan/address-plan.ts';
 import { type Place, placeName } from '../plan/names.ts';
+import { podKey } from '../plan/objects.ts';
+import type { PlaceAddresses } from '../plan/probes.ts';
 import type { LabState } from '../plan/state.ts';
 import { podPlace } from './pod.ts';
 
@@ -19,6 +21,12 @@ export function knownPlaces({ nodes, pods }: LabState): ReadonlyMap<string, Know
     ...pods.filter(({ failure }) => failure === null).map((pod): KnownPlace => ({ place: podPlace(pod), addresses: pod.addresses })),
   ];
   return new Map(places.map((known) => [placeName(known.place), known]));
+}
+
+/** Addresses that probes may turn to, by the name that they give: places, and Services (`svc:<namespace>/<name>`). */
+export function knownTargets(state: LabState): PlaceAddresses {
+  const places = [...knownPlaces(state)].map(([name, { addresses }]) => [name, addresses] as const);
+  return new Map([...places, ...state.services.map(({ service }) => [`svc:${podKey(service)}`, service.clusterIps] as const)]);
 }
 
 /** The place of this name. Throws LabFailure that names the nearest one. */

@@ -3,7 +3,7 @@ import type { Place } from '../plan/names.ts';
 import { type ExchangeRequest, type PlannedProbe, type ProbeJob, planProbes } from '../plan/probes.ts';
 import { type FlowAccount, FlowCount, faultOf } from '../plan/traffic.ts';
 import type { Lab } from './lab.ts';
-import { type KnownPlace, knownPlaces } from './places.ts';
+import { type KnownPlace, knownPlaces, knownTargets } from './places.ts';
 import { ensureWorkload, openTalk, sendProbes } from './workload.ts';
 
 /** An exchange and what it came to. `fault`: what is wrong with that; null: nothing. */
@@ -25,10 +25,9 @@ interface Flow {
 /** Opens exchanges, each of which asks every 10 ms. Throws ProbeInputError for places that don't exist. */
 export async function startTraffic(lab: Lab, requests: readonly ExchangeRequest[]): Promise<Traffic> {
   const places = knownPlaces(lab.state);
-  const addresses = new Map([...places].map(([name, known]) => [name, known.addresses]));
   const planned = planProbes(
     requests.map(({ expect: _, ...probe }) => probe),
-    addresses,
+    knownTargets(lab.state),
   );
   await Promise.all(
     [...new Set(planned.flatMap((probe) => ('error' in probe ? [] : [probe.from])))].map((from) =>

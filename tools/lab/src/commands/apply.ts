@@ -19,9 +19,9 @@ export function apply({ config, say }: CommandContext, files: readonly string[],
     using clients = new LabClients(lab);
     using deadline = new Deadline(timeoutSeconds);
     const result = await applyObjects({ lab, clients, deadline, say }, objects);
-    const { newNodes, newPods, changedPods, policies } = result.changes;
+    const { newNodes, newPods, changedPods, policies, services } = result.changes;
     say(
-      `applied: ${newNodes.length} new nodes, ${newPods.length} new pods, ${changedPods.length} changed pods, ${policies.length} policies`,
+      `applied: ${newNodes.length} new nodes, ${newPods.length} new pods, ${changedPods.length} changed pods, ${policies.length} policies, ${services.length} services`,
     );
     return reportChange(result, say);
   });

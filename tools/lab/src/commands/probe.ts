@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Lab, runningLab } from '../cluster/lab.ts';
-import { knownPlaces } from '../cluster/places.ts';
+import { knownPlaces, knownTargets } from '../cluster/places.ts';
 import { ensureWorkload, sendProbes } from '../cluster/workload.ts';
 import { LabFailure } from '../failure.ts';
 import { bySource, ProbeInputError, type ProbeOutcome, type ProbeRequest, planProbes, readProbes } from '../plan/probes.ts';
@@ -26,7 +26,7 @@ export type SentProbe = ProbeOutcome & { readonly sourcePort: number };
 /** Sends probes from where they say, all at once; outcomes in order. Throws ProbeInputError for places that don't exist. */
 export async function runProbes(lab: Lab, probes: readonly ProbeRequest[]): Promise<readonly SentProbe[]> {
   const places = knownPlaces(lab.state);
-  const planned = planProbes(probes, new Map([...places].map(([name, { addresses }]) => [name, addresses])));
+  const planned = planProbes(probes, knownTargets(lab.state));
   const outcomes = planned.map(
     (probe): SentProbe => ({ ok: false, reply: null, error: 'error' in probe ? probe.error : null, ms: 0, sourcePort: 0 }),
   );

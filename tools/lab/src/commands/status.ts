@@ -4,7 +4,7 @@ import { type Lab, runningLab } from '../cluster/lab.ts';
 import { agentStatus } from '../cluster/node.ts';
 import { isAlive } from '../machine/process.ts';
 import { fabric } from '../plan/address-plan.ts';
-import { podKey } from '../plan/objects.ts';
+import { type LabService, podKey } from '../plan/objects.ts';
 import { agentSocket } from '../plan/paths.ts';
 import type { PodState } from '../plan/state.ts';
 import type { CommandContext } from './command-context.ts';
@@ -18,6 +18,14 @@ export interface LabStatus {
     readonly podCIDRs: readonly string[];
     /** `message`: what is missing where it isn't ready. */
     readonly agent: { readonly socket: string; readonly pid: number | null; readonly ready: boolean; readonly message: string };
+  }[];
+  readonly services: readonly {
+    readonly namespace: string;
+    readonly name: string;
+    readonly type: string;
+    readonly clusterIPs: readonly string[];
+    /** `80/TCP`. */
+    readonly ports: readonly string[];
   }[];
   readonly pods: readonly {
     readonly namespace: string;
@@ -72,8 +80,16 @@ export async function readStatus({ state, paths }: Lab, clients: LabClients): Pr
       ...stateOf(pod, endpoints.get(pod.uid), silent.has(pod.node)),
     };
   });
-  return { outside: { addresses: fabric.outside }, nodes, pods };
+  return { outside: { addresses: fabric.outside }, nodes, services: state.services.map(serviceStatus), pods };
 }
+
+const serviceStatus = ({ service: { namespace, name, type, clusterIps, ports } }: LabService) => ({
+  namespace,
+  name,
+  type,
+  clusterIPs: clusterIps,
+  ports: ports.map(({ port, protocol }) => `${port}/${protocol}`),
+});
 
 function stateOf(pod: PodState, endpoint: { identity: number; state: string; message: string } | undefined, isSilent: boolean) {
   const { identity, failure } = pod;
@@ -84,11 +100,14 @@ function stateOf(pod: PodState, endpoint: { identity: number; state: string; mes
   return { identity: endpoint.identity, state: endpoint.state, message: endpoint.message };
 }
 
-function describe({ outside, nodes, pods }: LabStatus): string {
+function describe({ outside, nodes, services, pods }: LabStatus): string {
   const plain = { head: [], border: [] };
   const nodeTable = new Table({ head: ['node', 'addresses', 'pod ranges', 'agent'], style: plain });
   for (const { name, addresses, podCIDRs, agent } of nodes)
     nodeTable.push([name, addresses.join('\n'), podCIDRs.join('\n'), agent.ready ? `ready (${agent.pid})` : agent.message || 'not ready']);
+  const serviceTable = new Table({ head: ['service', 'type', 'ClusterIPs', 'ports'], style: plain });
+  for (const service of services)
+    serviceTable.push([podKey(service), service.type, service.clusterIPs.join('\n') || 'none', service.ports.join('\n')]);
   const podTable = new Table({ head: ['pod', 'node', 'addresses', 'identity', 'state'], style: plain });
   for (const pod of pods)
     podTable.push([
@@ -101,6 +120,7 @@ function describe({ outside, nodes, pods }: LabStatus): string {
   return [
     `outside: ${outside.addresses.join(', ')}`,
     nodeTable.toString(),
+    ...(services.length === 0 ? [] : [serviceTable.toString()]),
     ...(pods.length === 0 ? ['no pods'] : [podTable.toString()]),
   ].join('\n');
 }

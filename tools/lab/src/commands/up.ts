@@ -24,7 +24,7 @@ import type { CommandContext } from './command-context.ts';
 import { readInput } from './read-input.ts';
 import { reportChange } from './report.ts';
 
-const apps = ['identity-allocator', 'ipam', 'policy-compiler', 'node-agent'] as const;
+const apps = ['identity-allocator', 'ipam', 'policy-compiler', 'lb-controller', 'node-agent'] as const;
 
 /** `up <file|dir>…`: checks everything, then starts a lab with these objects. Returns when all of it is enforced; exit code 1 where a pod couldn't be started. */
 export async function up(

@@ -25,6 +25,8 @@ export const fabric = {
   /** Between nodes and control plane; no pod has a route to it. */
   controlPrefix: prefix('169.254.7.0/24'),
   control: '169.254.7.1',
+  /** Where Services' ClusterIPs come from. */
+  services: { ipv4: prefix('10.96.0.0/16'), ipv6: prefix('fd00:10:96::/112') },
 } as const;
 
 const firstNode = 11;
@@ -64,6 +66,7 @@ const reserved: readonly { readonly what: string; readonly prefix: Prefix }[] = 
   ...fabric.prefixes.map((each) => ({ what: "the nodes' network", prefix: each })),
   ...fabric.outsidePrefixes.map((each) => ({ what: 'the outside network', prefix: each })),
   { what: 'the control network', prefix: fabric.controlPrefix },
+  ...Object.values(fabric.services).map((each) => ({ what: 'the range of ClusterIPs', prefix: each })),
 ];
 
 /** What is wrong with a node's addresses and ranges, beside those of the nodes before it. */

@@ -21,6 +21,8 @@ export interface Changes {
   /** Pods that failed before, to be tried again. */
   readonly retriedPods: readonly PodState[];
   readonly policies: LabObjects['policies'];
+  readonly services: LabObjects['services'];
+  readonly slices: LabObjects['slices'];
 }
 
 /** Named ports of a pod, as its identity and its endpoint have them. */
@@ -49,5 +51,7 @@ export function planChanges(state: LabState, objects: LabObjects): Changes {
     changedPods,
     retriedPods: state.pods.filter((pod) => pod.failure !== null && wanted.has(podKey(pod.manifest))),
     policies: objects.policies,
+    services: objects.services,
+    slices: objects.slices,
   };
 }

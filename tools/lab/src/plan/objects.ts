@@ -1,4 +1,5 @@
 import type { PolicyReference } from '@myelin/contracts/policy';
+import type { Service } from '@myelin/loadbalancing';
 
 /** Kubernetes objects as the lab acts on them: plain data, kept in the lab's state. */
 
@@ -54,15 +55,31 @@ export interface LabPolicy {
   readonly document: string;
 }
 
+/** A Service, and its document (JSON) for the load-balancing controller. */
+export interface LabService {
+  readonly service: Service;
+  readonly document: string;
+}
+
+/** An EndpointSlice that somebody wrote. */
+export interface LabSlice {
+  readonly namespace: string;
+  readonly name: string;
+  /** JSON. */
+  readonly document: string;
+}
+
 /** What some files ask for. */
 export interface LabObjects {
   readonly nodes: readonly LabNode[];
   readonly namespaces: readonly LabNamespace[];
   readonly pods: readonly LabPod[];
   readonly policies: readonly LabPolicy[];
+  readonly services: readonly LabService[];
+  readonly slices: readonly LabSlice[];
 }
 
-/** `namespace/name`: names a pod. */
+/** `namespace/name`: names a pod, or another object of a namespace. */
 export const podKey = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string => `${namespace}/${name}`;
 
 /** Annotation with which a pod asks for its addresses, separated by commas. */

@@ -39,4 +39,12 @@ export const running = (manifest: LabPod, parts: Partial<PodState> = {}): PodSta
 export const state = (parts: Partial<LabState> = {}): LabState => ({ ...emptyState(), ...parts });
 
 /** Objects of a file. */
-export const objects = (parts: Partial<LabObjects> = {}): LabObjects => ({ nodes: [], namespaces: [], pods: [], policies: [], ...parts });
+export const objects = (parts: Partial<LabObjects> = {}): LabObjects => ({
+  nodes: [],
+  namespaces: [],
+  pods: [],
+  policies: [],
+  services: [],
+  slices: [],
+  ...parts,
+});

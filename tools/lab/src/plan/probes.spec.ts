@@ -6,6 +6,9 @@ const places = new Map([
   ['shop/old', ['10.0.0.3']],
   ['node:a', ['172.30.0.11', 'fd30::11']],
   ['outside', ['198.51.100.10', '2001:db8:ffff::10']],
+  ['svc:shop/web', ['10.96.0.7', 'fd00:96::7']],
+  ['svc:shop/old', ['10.96.0.8']],
+  ['svc:shop/headless', []],
 ]);
 const plan = (...probes: object[]) => planProbes(readProbes(JSON.stringify(probes)), places);
 
@@ -42,8 +45,17 @@ describe('planProbes', () => {
   it('answers unreachable where the target has no address of the family', () => {
     expect(plan({ from: 'outside', to: 'shop/old', port: 80, protocol: 'TCP', family: 6 })).toEqual([{ error: 'unreachable' }]);
   });
-  it('answers unsupported for services', () => {
-    expect(plan({ from: 'outside', to: 'svc:shop/web', port: 80, protocol: 'TCP' })).toEqual([{ error: 'unsupported' }]);
+  it('takes the ClusterIP of a Service, of the family that is asked for', () => {
+    const probe = { from: 'outside', to: 'svc:shop/web', port: 80, protocol: 'TCP' };
+    expect(plan(probe, { ...probe, family: 6 }, { ...probe, to: 'svc:shop/old', family: 6 })).toEqual([
+      { from: 'outside', job: { protocol: 'TCP', address: '10.96.0.7', port: 80 } },
+      { from: 'outside', job: { protocol: 'TCP', address: 'fd00:96::7', port: 80 } },
+      { error: 'unreachable' },
+    ]);
+  });
+  it('answers unsupported for Services that have no address or are not there', () => {
+    expect(plan({ from: 'outside', to: 'svc:shop/unknown', port: 80, protocol: 'TCP' })).toEqual([{ error: 'unsupported' }]);
+    expect(plan({ from: 'outside', to: 'svc:shop/headless', port: 80, protocol: 'TCP' })).toEqual([{ error: 'unsupported' }]);
   });
   it.each([
     [{ from: 'shop/none', to: 'outside', port: 1, protocol: 'TCP' }, /\$\[0\]\.from: there is no "shop\/none"/],

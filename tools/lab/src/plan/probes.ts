@@ -38,7 +38,7 @@ export interface ProbeJob {
 /** A probe made ready: sent from a place, or answered without sending anything. */
 export type PlannedProbe = { readonly from: string; readonly job: ProbeJob } | { readonly error: ProbeError };
 
-/** Addresses by place: `ns/pod`, `node:n` and `outside`. */
+/** Addresses by place, `ns/pod`, `node:n` and `outside`, and ClusterIPs by Service: `svc:ns/name`. */
 export type PlaceAddresses = ReadonlyMap<string, readonly string[]>;
 
 /** What is wrong with a list of probes, a line each with its JSON path. */
@@ -85,8 +85,9 @@ export function planProbes(probes: readonly ProbeRequest[], places: PlaceAddress
 }
 
 function targetOf({ to, family }: ProbeRequest, places: PlaceAddresses): { address: string } | { error: ProbeError } | null {
-  if (to.startsWith('svc:')) return { error: 'unsupported' };
   const addresses = to.startsWith('ip:') ? [to.slice(3)] : places.get(to);
+  // A Service that has no address, or isn't there: nothing that a packet could be sent to.
+  if (to.startsWith('svc:') && (addresses ?? []).length === 0) return { error: 'unsupported' };
   if (addresses === undefined) return null;
   const parsed = addresses.map(parseAddress);
   if (parsed.includes(null)) return null;

@@ -46,6 +46,18 @@ describe('readObjects', () => {
     expect(none).toEqual([]);
     expect(notes).toEqual(["app.yaml: document 1: Deployment shop/web passed over: the lab doesn't use this kind yet"]);
   });
+  it('reads Services and slices, keeps their documents, and tells what of a Service is not served', () => {
+    const service =
+      '{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {type: NodePort, ports: [{port: 80, nodePort: 30080}]}}';
+    const slice = '{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: web-1, namespace: shop}, addressType: IPv4}';
+    const { objects, notes } = readObjects(yaml(service, slice));
+    expect(objects.services).toMatchObject([{ service: { namespace: 'shop', name: 'web', type: 'NodePort' } }]);
+    expect(JSON.parse(objects.services[0]!.document).spec.ports).toEqual([{ port: 80, nodePort: 30080 }]);
+    expect(objects.slices).toMatchObject([{ namespace: 'shop', name: 'web-1' }]);
+    expect(notes).toEqual(['app.yaml: Service shop/web: spec.ports[0].nodePort: port 30080 of the nodes is not served']);
+    expect(errors(service.replace('NodePort', 'NodPort'))[0]).toMatch(/spec.type.*did you mean "NodePort"/);
+    expect(errors(service, service)[0]).toContain('Service shop/web stands in app.yaml, document 1, already');
+  });
   it('takes an unknown kind for a slip and names the nearest', () => {
     expect(errors('{apiVersion: v1, kind: Namspace, metadata: {name: shop}}')[0]).toMatch(
       /document 1, kind: unknown kind "Namspace"; .*did you mean "Namespace"\?/,

@@ -1,4 +1,5 @@
 import { parseAddress } from '@myelin/address';
+import { parseEndpointSlice, parseService, serviceKey } from '@myelin/loadbalancing';
 import {
   checkShape,
   defaultNamespace,
@@ -37,6 +38,8 @@ class Reading {
   readonly namespaces: LabObjects['namespaces'][number][] = [];
   readonly pods: LabPod[] = [];
   readonly policies: LabObjects['policies'][number][] = [];
+  readonly services: LabObjects['services'][number][] = [];
+  readonly slices: LabObjects['slices'][number][] = [];
   readonly errors: ManifestError[] = [];
   readonly notes: string[] = [];
   readonly places = new Map<string, Manifest>();
@@ -71,8 +74,8 @@ export function readObjects(files: readonly ManifestFile[]): ReadObjects {
   const reading = new Reading();
   reading.errors.push(...errors);
   for (const manifest of manifests) readManifest(manifest, reading);
-  const { nodes, namespaces, pods, policies, notes, places, brokenNodes } = reading;
-  return { objects: { nodes, namespaces, pods, policies }, errors: reading.errors, notes, places, brokenNodes };
+  const { nodes, namespaces, pods, policies, services, slices, notes, places, brokenNodes } = reading;
+  return { objects: { nodes, namespaces, pods, policies, services, slices }, errors: reading.errors, notes, places, brokenNodes };
 }
 
 function readManifest(manifest: Manifest, reading: Reading): void {
@@ -80,12 +83,14 @@ function readManifest(manifest: Manifest, reading: Reading): void {
   if (kind === 'Node') readShaped(manifest, nodeSchema, reading, (node) => readNode(manifest, node, reading));
   else if (kind === 'Pod') readShaped(manifest, podSchema, reading, (pod) => readPod(manifest, pod, reading));
   else if (kind === 'Namespace') readShaped(manifest, namespaceSchema, reading, (namespace) => readNamespace(manifest, namespace, reading));
+  else if (kind === 'Service') readService(manifest, reading);
+  else if (kind === 'EndpointSlice') readSlice(manifest, reading);
   else if (policyKindOf(manifest) !== 'other') readPolicy(manifest, reading);
   else readOther(manifest, reading);
 }
 
 function readOther(manifest: Manifest, reading: Reading): void {
-  const error = unknownKind(manifest, [...workloadKinds, ...policyKinds]);
+  const error = unknownKind(manifest, [...workloadKinds, 'Service', 'EndpointSlice', ...policyKinds]);
   if (error !== null) {
     reading.errors.push(error);
     return;
@@ -169,6 +174,29 @@ function readAddresses(manifest: Manifest, reading: Reading): readonly string[] 
     }),
   );
   return [];
+}
+
+/** What a Service asks for and doesn't get is told; the rest of it works. */
+function readService(manifest: Manifest, reading: Reading): void {
+  const parsed = parseService(manifest);
+  if (!parsed.ok) {
+    reading.errors.push(...parsed.errors);
+    return;
+  }
+  const { value: service } = parsed;
+  if (!reading.place(manifest, service.namespace, service.name)) return;
+  reading.services.push({ service, document: JSON.stringify(manifest.value) });
+  for (const { path, what } of service.notServed) reading.notes.push(`${manifest.file}: Service ${serviceKey(service)}: ${path}: ${what}`);
+}
+
+function readSlice(manifest: Manifest, reading: Reading): void {
+  const parsed = parseEndpointSlice(manifest);
+  if (!parsed.ok) {
+    reading.errors.push(...parsed.errors);
+    return;
+  }
+  const { namespace, name } = parsed.value;
+  if (reading.place(manifest, namespace, name)) reading.slices.push({ namespace, name, document: JSON.stringify(manifest.value) });
 }
 
 function readPolicy(manifest: Manifest, reading: Reading): void {

@@ -1,5 +1,5 @@
 import type { ProcessId } from '../machine/process.ts';
-import type { LabNode, LabPod } from './objects.ts';
+import type { LabNode, LabPod, LabService } from './objects.ts';
 
 /** What a lab consists of, as its state file keeps it. Names of namespaces, cgroups and sockets follow from the objects' names. */
 export interface LabState {
@@ -15,6 +15,12 @@ export interface LabState {
   /** Labels by namespace. */
   namespaces: Record<string, Readonly<Record<string, string>>>;
   pods: PodState[];
+  /** With the ClusterIPs that they were given. */
+  services: LabService[];
+  /** Slices of the Services that select pods, as the controller was told last: documents (JSON) by `namespace/name`. */
+  slices: Readonly<Record<string, string>>;
+  /** `namespace/name` of slices that somebody wrote. */
+  writtenSlices: readonly string[];
   faults: NetworkFaults;
 }
 
@@ -86,5 +92,8 @@ export const emptyState = (): LabState => ({
   nodes: [],
   namespaces: {},
   pods: [],
+  services: [],
+  slices: {},
+  writtenSlices: [],
   faults: noFaults,
 });
