@@ -2,7 +2,7 @@
 /* Putting one entry into one of its two buckets. README: invariants 3 to 5. */
 #pragma once
 
-#include "visit.h"
+#include "work.h"
 
 static __always_inline int flow_visit_at(__u32 index, __u16 tasks, struct flow_visit *visit, flow_word *key, struct flow_ended *ended, const int words)
 {

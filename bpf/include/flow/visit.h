@@ -37,31 +37,11 @@ struct flow_visit {
 	__u32 place; /* out, when placed: index × FLOW_WAYS + way + 1 */
 	__u32 spared; /* a place that is not taken: that of the flow's other direction. At its share, an endpoint replaces entries of its own */
 	__u32 version; /* out. In, for FLOW_REMOVE: only this version; 0: any */
+	__u32 way; /* in between */
+	struct flow_choice choice; /* in between */
 	__u16 guests; /* out: how many of this bucket's are elsewhere */
 	__u16 tasks; /* enum flow_task */
 };
-
-/* Memory for the slow path: its structs and those of programs that call it don't fit into 512 bytes of stack together. tc programs of one processor never interrupt each other. */
-struct flow_work {
-	struct flow_visit original;
-	struct flow_visit reply;
-	struct flow_visit guest;
-	__u64 reverse[FLOW_WORDS6];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct flow_work);
-} flow_works SEC(".maps");
-
-static __always_inline struct flow_work *flow_work(void)
-{
-	__u32 index = 0;
-
-	return bpf_map_lookup_elem(&flow_works, &index);
-}
 
 enum {
 	FLOW_LASTING_FLAGS = FLOW_ANSWERED | FLOW_FINISHED | FLOW_OTHER_FINISHED,
@@ -119,6 +99,20 @@ static __always_inline enum flow_outcome flow_update(struct flow_bucket *bucket,
 	return FLOW_RENEWED;
 }
 
+/* A way, by the detour of memory that the verifier doesn't follow: it then goes on from here once, and not once for each turn of the loop that found it. */
+static __always_inline __u32 flow_forget_how(struct flow_visit *visit, __u32 way)
+{
+	FLOW_STORE(visit->way, way);
+	return FLOW_LOAD(visit->way);
+}
+
+static __always_inline __u32 flow_spared_way(const struct flow_visit *visit)
+{
+	__u32 place = visit->spared - 1;
+
+	return visit->spared && place / FLOW_WAYS == visit->index ? place % FLOW_WAYS : FLOW_WAYS;
+}
+
 /* Fills a way that is empty, or whose entry gives way and has ended. */
 static __always_inline void flow_fill(struct flow_bucket *bucket, __u32 way, const flow_word *key, struct flow_visit *visit, struct flow_ended *ended, const int words)
 {
@@ -141,14 +135,16 @@ static __always_inline void flow_fill(struct flow_bucket *bucket, __u32 way, con
 static __always_inline enum flow_outcome flow_place(struct flow_bucket *bucket, const flow_word *key, struct flow_visit *visit, struct flow_shares *shares, struct flow_ended *ended, const int words)
 {
 	__u16 zone = flow_zone(key, words);
-	struct flow_choice choice = { .now = visit->now, .class = visit->action.class };
 	__u32 to = flow_charged_to(&visit->action, zone), way;
+	struct flow_choice *choice = &visit->choice;
 	struct flow_state *state;
 
-	choice.owner = visit->action.flags & FLOW_TARGET_OWNS ? visit->action.target : zone;
-	choice.used_up = flow_share_is_used_up(shares, to);
-	choice.spared_way = visit->spared && (visit->spared - 1) / FLOW_WAYS == visit->index ? (visit->spared - 1) % FLOW_WAYS : FLOW_WAYS;
-	way = flow_choose(bucket, flow_preferred_way(visit->hash), &choice, words);
+	choice->now = visit->now;
+	choice->class = visit->action.class;
+	choice->owner = visit->action.flags & FLOW_TARGET_OWNS ? visit->action.target : zone;
+	FLOW_STORE(choice->used_up, flow_share_is_used_up(shares, to));
+	FLOW_STORE(choice->spared_way, flow_spared_way(visit));
+	way = flow_forget_how(visit, flow_choose(bucket, flow_preferred_way(visit->hash), choice, words));
 	if (way == FLOW_WAYS)
 		return FLOW_NO_WAY;
 	state = flow_state(bucket, way, words);
@@ -206,7 +202,7 @@ static __always_inline enum flow_outcome flow_visit(struct flow_visit *visit, co
 	if (!bucket || !shares)
 		return FLOW_NO_WAY;
 	flow_lock(bucket);
-	way = flow_way_of(bucket, key, flow_tag(visit->hash), words);
+	way = flow_forget_how(visit, flow_way_of(bucket, key, flow_tag(visit->hash), words));
 	visit->guests = bucket->guests;
 	if (way != FLOW_WAYS)
 		outcome = flow_visit_entry(bucket, way, visit, shares, ended, words);

@@ -31,27 +31,52 @@ union saying {
 	};
 };
 
+static __always_inline const struct policy_bucket *policy_bucket_at(const struct policy *policy, __u32 at)
+{
+	__u32 index = policy->first + at;
+
+	return bpf_map_lookup_elem(&policy_entries, &index);
+}
+
+/* What a bucket says of this very key. */
+static __always_inline __u64 said_in(const struct policy_bucket *bucket, __u64 key)
+{
+	for (int way = 0; way < POLICY_WAYS; way++) {
+		if (bucket->ways[way].key == key)
+			return ((const union saying *)&bucket->ways[way].origin)->word;
+	}
+	return 0;
+}
+
+/* On from a bucket that is full of others. Rare, and a function of its own: the verifier walks it once, and not for every size of block of every space. */
+__noinline __u64 entry_beyond(const struct policy *policy, __u64 key, __u32 at)
+{
+	if (!policy)
+		return 0;
+	for (int probe = 1; probe < POLICY_PROBES; probe++) {
+		const struct policy_bucket *bucket;
+		__u64 said;
+
+		at = at + 1 == policy->buckets ? 0 : at + 1;
+		bucket = policy_bucket_at(policy, at);
+		said = bucket ? said_in(bucket, key) : 0;
+		if (!bucket || said || !bucket->ways[POLICY_WAYS - 1].key)
+			return said;
+	}
+	return 0;
+}
+
 /* The entry with this very key. */
 static __always_inline __u64 entry_with(const struct policy *policy, __u64 key)
 {
 	__u64 hash = key * 0x9e3779b97f4a7c15 >> 32;
-	__u32 buckets = policy->buckets, at = hash * buckets >> 32;
+	__u32 at = hash * policy->buckets >> 32;
+	const struct policy_bucket *bucket = policy_bucket_at(policy, at);
+	__u64 said = bucket ? said_in(bucket, key) : 0;
 
-	for (int probe = 0; probe < POLICY_PROBES; probe++) {
-		__u32 index = policy->first + at;
-		const struct policy_bucket *bucket = bpf_map_lookup_elem(&policy_entries, &index);
-
-		if (!bucket)
-			return 0;
-		for (int way = 0; way < POLICY_WAYS; way++) {
-			if (bucket->ways[way].key == key)
-				return ((const union saying *)&bucket->ways[way].origin)->word;
-		}
-		if (!bucket->ways[POLICY_WAYS - 1].key)
-			return 0;
-		at = at + 1 == buckets ? 0 : at + 1;
-	}
-	return 0;
+	if (!bucket || said || !bucket->ways[POLICY_WAYS - 1].key)
+		return said;
+	return entry_beyond(policy, key, at);
 }
 
 /*
