@@ -6,6 +6,7 @@ export interface Sockets {
   /** Of each replica on this machine; the first that somebody listens on is called. */
   readonly identity: readonly string[];
   readonly policy: readonly string[];
+  readonly loadBalancing: readonly string[];
   /** By node name, sorted. */
   readonly agents: ReadonlyMap<string, string>;
 }
@@ -20,6 +21,7 @@ export function findSockets(runDirOption: string): Sockets {
   return {
     identity: findReplicas(runDir, 'identity-allocator'),
     policy: findReplicas(runDir, 'policy-compiler'),
+    loadBalancing: findReplicas(runDir, 'lb-controller'),
     agents: findAgents(join(runDir, 'agents')),
   };
 }

@@ -1,6 +1,7 @@
 import { type Address, formatAddress, formatPrefix, type Prefix, parseAddress, parsePrefix } from '@myelin/address';
 import { tlsFields, tlsProblems } from '@myelin/credentials';
 import { resizableTables } from '@myelin/datapath';
+import { defaultTableSize, tableSizes } from '@myelin/loadbalancing';
 import { parseTarget } from '@myelin/rpc';
 import { type ConfigOf, configuration, field, type Reading, serviceFields } from '@myelin/service';
 
@@ -81,6 +82,11 @@ export const nodeAgentConfiguration = configuration(
       default: [],
       item: tableSizeItem,
       show: (size) => size.join('='),
+    }),
+    maglevTableSize: field.choice({
+      help: 'positions of the table of a Service with several backends, the same on all nodes; 2 bytes each',
+      choices: tableSizes.map(String),
+      default: String(defaultTableSize),
     }),
     createTimeoutMs: field.integer({
       help: 'how long a caller waits for an endpoint to be enforced',

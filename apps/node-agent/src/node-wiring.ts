@@ -1,8 +1,10 @@
 import { type Address, type Prefix, parsePrefix } from '@myelin/address';
 import type { EndpointAddress, Node as NodeRow } from '@myelin/contracts/identity';
+import type { ServiceObject } from '@myelin/contracts/loadbalancing';
 import { componentsOf, openSecurity } from '@myelin/credentials';
 import type { Datapath } from '@myelin/datapath';
 import { timestamp } from '@myelin/flow-api';
+import type { TableSize } from '@myelin/loadbalancing';
 import { Channel, parseTarget } from '@myelin/rpc';
 import type { Component, ServiceContext } from '@myelin/service';
 import { NatsLink, type StreamBatch, StreamConsumer, streamKinds } from '@myelin/state-stream';
@@ -28,6 +30,7 @@ import { delayHistogram, observeNode } from './control/node-metrics.ts';
 import { OtherNodes } from './control/other-nodes.ts';
 import { Peers } from './control/peers.ts';
 import { Policies } from './control/policies.ts';
+import { Services } from './control/services.ts';
 import { readStatus } from './control/status.ts';
 import { TcxMoves } from './control/tcx-moves.ts';
 import type { Underlay } from './control/underlay.ts';
@@ -138,6 +141,11 @@ export function wireNode(
     onMasquerade: (ranges) => masquerade.set(ranges),
     onRoutes: (peerRoutes, complete) => routes.set(peerRoutes, complete),
   });
+  const services = new Services({
+    kernel: datapath.services,
+    table: { size: Number(config.maglevTableSize) as TableSize, seed: config.cluster },
+    log,
+  });
   const memory = new MemoryReturn();
   const onNodes = async (batch: StreamBatch<NodeRow>) => {
     await peers.applyNodes(batch);
@@ -159,10 +167,16 @@ export function wireNode(
     log,
     readiness,
   });
+  const onServices = async (batch: StreamBatch<ServiceObject>) => {
+    await services.applyBatch(batch);
+    memory.handled(batch.changed.length);
+  };
+  const serviceStream = new StreamConsumer({ kind: streamKinds.services, link: nats, onBatch: onServices, log, readiness });
   const streams = [
     new StreamConsumer({ kind: streamKinds.identities, link: nats, onBatch: (batch) => names.applyIdentities(batch), log, readiness }),
     nodeStream,
     endpointStream,
+    serviceStream,
   ];
 
   const events: Events = new Events({ bpffs: config.bpffs, log, onRecords: (records, lost) => flows.take(records, lost) });
@@ -196,8 +210,9 @@ export function wireNode(
     features,
     endpoints,
     policies,
+    services,
     session,
-    streams: { endpoints: endpointStream, nodes: nodeStream },
+    streams: { endpoints: endpointStream, nodes: nodeStream, services: serviceStream },
     readiness,
     peers: peerServices,
     started,

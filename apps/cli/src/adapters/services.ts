@@ -1,5 +1,6 @@
 import { AgentServiceService } from '@myelin/contracts/agent';
 import { IdentityServiceService } from '@myelin/contracts/identity';
+import { LoadBalancingServiceService } from '@myelin/contracts/loadbalancing';
 import { PolicyServiceService } from '@myelin/contracts/policy';
 import { Channel, clientOf, isListening, type RpcClient } from '@myelin/rpc';
 import type { Sockets } from '../config.ts';
@@ -7,12 +8,14 @@ import { CommandFailure, exitCodes } from '../failure.ts';
 
 export type IdentityClient = RpcClient<typeof IdentityServiceService>;
 export type PolicyClient = RpcClient<typeof PolicyServiceService>;
+export type LoadBalancingClient = RpcClient<typeof LoadBalancingServiceService>;
 export type AgentClient = RpcClient<typeof AgentServiceService>;
 
 /** Clients of all services; a connection is made at its first call. */
 export interface Services {
   readonly identity: IdentityClient;
   readonly policy: PolicyClient;
+  readonly loadBalancing: LoadBalancingClient;
   /**
    * Agents by node name, sorted; with a name, only that one. Throws CommandFailure where there is none.
    */
@@ -37,6 +40,7 @@ export async function connectServices(sockets: Sockets): Promise<Services> {
   return {
     identity: clientOf(IdentityServiceService, open('identity-allocator', await firstAlive(sockets.identity))),
     policy: clientOf(PolicyServiceService, open('policy-compiler', await firstAlive(sockets.policy))),
+    loadBalancing: clientOf(LoadBalancingServiceService, open('lb-controller', await firstAlive(sockets.loadBalancing))),
     agents: (node) => {
       if (sockets.agents.size === 0)
         throw new CommandFailure(

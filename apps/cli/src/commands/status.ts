@@ -33,19 +33,21 @@ export async function showStatus(command: CommandOf<'status'>, { services, print
 }
 
 /** What the services have stored; nothing of one that doesn't answer. */
-async function storedRevisions({ policy, identity }: CommandContext['services']): Promise<Revisions> {
+async function storedRevisions({ policy, identity, loadBalancing }: CommandContext['services']): Promise<Revisions> {
   const unlessSilent = <T>(answer: Promise<T>) =>
     answer.catch((error) => {
       if (!isMyelinError(error)) throw error;
       return undefined;
     });
   const signal = AbortSignal.timeout(patienceMs);
-  const [policies, identities] = await Promise.all([
+  const [policies, identities, services] = await Promise.all([
     unlessSilent(policy.list({}, { signal })),
     // Labels that nothing has: the revision alone is asked for.
     unlessSilent(identity.list({ labels: ['reserved:none'] }, { signal })),
+    // A name that no Service has.
+    unlessSilent(loadBalancing.list({ namespace: '-', name: '-', revision: undefined }, { signal })),
   ]);
-  return { policies: policies?.revision, identities: identities?.revision };
+  return { policies: policies?.revision, identities: identities?.revision, services: services?.revision };
 }
 
 function describe(node: NodeStatus, newest: Revisions): string {

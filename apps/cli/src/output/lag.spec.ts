@@ -6,8 +6,14 @@ const at = (incarnation: number, counter: number) => ({ incarnation: BigInt(inca
 describe('lag', () => {
   it('is counted against the greatest revision that anybody knows', () => {
     const newest = newestOf([{ endpoints: at(1, 9), nodes: at(2, 1) }, { endpoints: at(1, 12), nodes: at(1, 50) }, {}]);
-    expect(newest).toEqual({ endpoints: at(1, 12), nodes: at(2, 1), policies: undefined, identities: undefined });
-    expect(lagOf({ endpoints: at(1, 9), nodes: at(2, 1) }, newest)).toEqual({ policies: 0n, identities: 0n, endpoints: 3n, nodes: 0n });
+    expect(newest).toEqual({ endpoints: at(1, 12), nodes: at(2, 1), policies: undefined, identities: undefined, services: undefined });
+    expect(lagOf({ endpoints: at(1, 9), nodes: at(2, 1) }, newest)).toEqual({
+      policies: 0n,
+      identities: 0n,
+      endpoints: 3n,
+      nodes: 0n,
+      services: 0n,
+    });
   });
 
   it('has no number between incarnations, or where nothing is applied', () => {

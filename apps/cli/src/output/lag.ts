@@ -3,7 +3,7 @@ import { includesRevision, laterRevision, type Revision } from '@myelin/revision
 import { formatRevision } from './revision.ts';
 
 /** What a node applies, each with revisions of its own. */
-export const kinds = ['policies', 'identities', 'endpoints', 'nodes'] as const;
+export const kinds = ['policies', 'identities', 'endpoints', 'nodes', 'services'] as const;
 type Kind = (typeof kinds)[number];
 
 /** A revision of each kind; absent: none is known. */
@@ -18,6 +18,7 @@ export const appliedBy = (status: GetStatusResponse): Revisions => ({
   identities: status.appliedIdentityRevision,
   endpoints: status.appliedEndpointRevision,
   nodes: status.appliedNodeRevision,
+  services: status.appliedServiceRevision,
 });
 
 /** What a node knows to be published, beside what it has applied itself. */

@@ -8,6 +8,7 @@ import type { IdentitySession } from '../adapters/identity-session.ts';
 import type { ProbedFeature } from '../adapters/requirements.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Policies } from './policies.ts';
+import type { Services } from './services.ts';
 
 /** A peer service: readiness says whether it is there. */
 export interface PeerDescription {
@@ -25,8 +26,9 @@ export interface StatusSources {
   readonly features: readonly ProbedFeature[];
   readonly endpoints: Endpoints;
   readonly policies: Policies;
+  readonly services: Pick<Services, 'problems'>;
   readonly session: Pick<IdentitySession, 'registrationRevision' | 'announcedRevision'>;
-  readonly streams: Readonly<Record<'endpoints' | 'nodes', Pick<StreamConsumer<unknown>, 'revision'>>>;
+  readonly streams: Readonly<Record<'endpoints' | 'nodes' | 'services', Pick<StreamConsumer<unknown>, 'revision'>>>;
   readonly readiness: Readiness;
   readonly peers: readonly PeerDescription[];
   readonly started: Timestamp;
@@ -42,6 +44,7 @@ export function readStatus({
   features,
   endpoints,
   policies,
+  services,
   session,
   streams,
   readiness,
@@ -52,6 +55,7 @@ export function readStatus({
   const deviations = policies.deviations();
   const problems = [
     ...policies.problems,
+    ...services.problems,
     ...deviations.map((identity) => `the kernel's policy of identity ${identity} is not the one that was applied`),
   ];
   const missing = new Map(readiness.missing.map((condition) => [condition.name, condition.reason]));
@@ -82,5 +86,6 @@ export function readStatus({
     appliedNodeRevision: streams.nodes.revision ?? undefined,
     registrationRevision: session.registrationRevision ?? undefined,
     announcedEndpointRevision: session.announcedRevision ?? undefined,
+    appliedServiceRevision: streams.services.revision ?? undefined,
   };
 }

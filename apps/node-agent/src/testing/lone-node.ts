@@ -12,8 +12,8 @@ import { eventually } from '@myelin/service/testing';
 import type { TalkerAnswer, TalkerQuestion } from './talker.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..', '..');
-const services = ['identity-allocator', 'ipam', 'policy-compiler'] as const;
-const ports = { 'identity-allocator': 7001, ipam: 7002, 'policy-compiler': 7003 } as const;
+const services = ['identity-allocator', 'ipam', 'policy-compiler', 'lb-controller'] as const;
+const ports = { 'identity-allocator': 7001, ipam: 7002, 'policy-compiler': 7003, 'lb-controller': 7004 } as const;
 /** Run in the node's namespace, where the agent serves its metrics. */
 const readMetrics = "fetch('http://127.0.0.1:9090/metrics').then((answer) => answer.text()).then((text) => process.stdout.write(text))";
 

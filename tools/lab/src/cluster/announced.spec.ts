@@ -72,6 +72,10 @@ describe('what is announced', () => {
     );
     statuses.b = { appliedEndpointRevision: at(7) };
     expect(await missing([row])).toBeNull();
+    const service: Announcement = { stream: 'services', what: 'Service red/web', revision: at(2) };
+    expect(await missing([service])).toContain('Service red/web: revision 1.2 of services is missing: none is applied');
+    for (const status of Object.values(statuses)) status.appliedServiceRevision = at(2);
+    expect(await missing([service])).toBeNull();
     expect(await missing([{ ...row, stream: 'nodes' }])).toContain('revision 1.7 of nodes is missing: none is applied');
   });
 

@@ -1,3 +1,4 @@
+import type { GetStatusResponse } from '@myelin/contracts/agent';
 import { formatRevision, includesRevision, type Revision } from '@myelin/revision';
 import { isRunning } from '../machine/process.ts';
 import { isCutOff } from '../plan/faults.ts';
@@ -9,7 +10,7 @@ import { agentStatus } from './node.ts';
 
 /** A row that all nodes have to know: of which stream, what it says something of, and its revision. */
 export interface Announcement {
-  readonly stream: 'nodes' | 'endpoints';
+  readonly stream: 'nodes' | 'endpoints' | 'services';
   readonly what: string;
   readonly revision: Revision;
 }
@@ -45,6 +46,16 @@ export async function lastOfPods(clients: LabClients, node: string, what: string
   return revision === undefined ? [] : [{ stream: 'endpoints', what, revision }];
 }
 
+const appliedBy = ({
+  appliedNodeRevision: nodes,
+  appliedEndpointRevision: endpoints,
+  appliedServiceRevision: services,
+}: GetStatusResponse) => ({
+  nodes,
+  endpoints,
+  services,
+});
+
 /** Waits until every node has applied these rows, as its agent says. Nodes that can't hear of them, by a fault on purpose, are passed over: they will when it is mended. */
 export async function knownEverywhere(
   lab: Lab,
@@ -58,7 +69,7 @@ export async function knownEverywhere(
       deadline.until(async () => {
         if (!listening(lab).includes(node)) return null;
         const answer = await agentStatus(clients, node.name);
-        const applied = answer.ok ? { nodes: answer.status.appliedNodeRevision, endpoints: answer.status.appliedEndpointRevision } : null;
+        const applied = answer.ok ? appliedBy(answer.status) : null;
         for (const { stream, what, revision } of announcements) {
           const reached = applied?.[stream];
           if (reached !== undefined && includesRevision(reached, revision)) continue;

@@ -73,7 +73,7 @@ export async function applyObjects(context: ChangeContext, objects: LabObjects):
   for (const name of new Set(newPods.map(({ manifest }) => manifest.namespace))) lab.state.namespaces[name] ??= {};
   saveState(lab);
   const answer = await applyPolicies(context, changes.policies);
-  await applyServices(context, changes);
+  const services = [...(await applyServices(context, changes))];
   const touched = [...newPods, ...changes.retriedPods, ...changes.changedPods.map(({ pod }) => pod)];
   if (newPods.length > 0) say(`starting ${newPods.length} pod${newPods.length === 1 ? '' : 's'}`);
   await concurrently(changes.retriedPods, podsAtATime, (pod) => stopPod(context, pod));
@@ -84,10 +84,10 @@ export async function applyObjects(context: ChangeContext, objects: LabObjects):
     if (processes && pod.failure === null) await restartProcesses(lab, pod);
   });
   saveState(lab);
-  await publishEndpoints(context);
+  services.push(...(await publishEndpoints(context)));
   if (answer?.revision !== undefined) await revisionEnforced(lab, answer.revision, describePolicies(changes.policies), clients, deadline);
   const rows = await endpointsReady(lab, touched, clients, deadline);
-  await knownEverywhere(lab, [...(await registrations(lab, clients)), ...rows], clients, deadline);
+  await knownEverywhere(lab, [...(await registrations(lab, clients)), ...rows, ...services], clients, deadline);
   return { changes, failed: touched.filter(({ failure }) => failure !== null) };
 }
 
@@ -135,13 +135,12 @@ export async function deleteObjects(context: ChangeContext, objects: LabObjects)
   );
   for (const key of wanted) if (!state.pods.some(({ manifest }) => podKey(manifest) === key)) say(`Pod ${key} isn't there`);
   // As in Kubernetes: Services stop choosing pods that are about to go, then those go.
-  await publishEndpoints(context, new Set(pods.map(({ uid }) => uid)));
+  await knownEverywhere(lab, await publishEndpoints(context, new Set(pods.map(({ uid }) => uid))), clients, deadline);
   await concurrently(pods, podsAtATime, (pod) => stopPod(context, pod, !bereft.has(pod.node)));
   state.pods = state.pods.filter((pod) => !pods.includes(pod));
   for (const name of gone) delete state.namespaces[name];
   saveState(lab);
-  await deleteServices(context, objects, gone);
-  await publishEndpoints(context);
+  const services = [...(await deleteServices(context, objects, gone)), ...(await publishEndpoints(context))];
   for (const node of leaving) await deleteNode(context, node);
   await deletePolicies(context, objects.policies, gone);
   if (pods.length > 0) say(`deleted ${pods.map(({ manifest }) => `Pod ${podKey(manifest)}`).join(', ')}`);
@@ -161,7 +160,7 @@ export async function deleteObjects(context: ChangeContext, objects: LabObjects)
       return keys === undefined ? [] : [lastOfPods(clients, name, `removal of Pod ${keys.join(', ')}`)];
     }),
   );
-  await knownEverywhere(lab, rows.flat(), clients, deadline);
+  await knownEverywhere(lab, [...rows.flat(), ...services], clients, deadline);
 }
 
 /** Nodes to be deleted that are there. Throws LabFailure where none would stay. */

@@ -60,6 +60,7 @@ export async function describeNode(lab: Lab, clients: LabClients, node: string):
     `identities ${revision(status.appliedIdentityRevision)}`,
     `endpoints ${revision(status.appliedEndpointRevision)}`,
     `nodes ${revision(status.appliedNodeRevision)}`,
+    `services ${revision(status.appliedServiceRevision)}`,
   ];
   const away = status.services.filter(({ connected }) => !connected).map(({ name, error }) => `${name} (${error})`);
   return [

@@ -100,8 +100,8 @@ describe('endpointSlices', () => {
         new Set(),
       );
     const told = Object.fromEntries(of('a'));
-    expect(sliceChanges(told, of('a'))).toEqual({ documents: [], gone: [] });
-    expect(sliceChanges(told, of('a', 'b')).documents).toHaveLength(1);
-    expect(sliceChanges(told, of())).toEqual({ documents: [], gone: Object.keys(told) });
+    expect(sliceChanges(told, of('a'))).toEqual({ changed: [], gone: [] });
+    expect(sliceChanges(told, of('a', 'b')).changed).toEqual(Object.keys(told));
+    expect(sliceChanges(told, of())).toEqual({ changed: [], gone: Object.keys(told) });
   });
 });

@@ -99,16 +99,16 @@ function sliceManifest({ namespace, name, service, family, ports, endpoints }: E
   };
 }
 
-/** What has to be told of slices: documents that are new or differ, and keys of those that are gone. */
+/** Keys of slices that are new or differ, and of those that are gone. */
 export interface SliceChanges {
-  readonly documents: readonly string[];
+  readonly changed: readonly string[];
   readonly gone: readonly string[];
 }
 
 /** Compares slices with those that were told last. */
 export function sliceChanges(before: Readonly<Record<string, string>>, now: ReadonlyMap<string, string>): SliceChanges {
   return {
-    documents: [...now].filter(([key, document]) => before[key] !== document).map(([, document]) => document),
+    changed: [...now].filter(([key, document]) => before[key] !== document).map(([key]) => key),
     gone: Object.keys(before).filter((key) => !now.has(key)),
   };
 }

@@ -64,7 +64,11 @@ export interface GetStatusResponse {
    * applied these know all of it.
    */
   registrationRevision: Revision | undefined;
-  announcedEndpointRevision: Revision | undefined;
+  announcedEndpointRevision:
+    | Revision
+    | undefined;
+  /** How far this node's kernel balances what the stream `services` says. */
+  appliedServiceRevision: Revision | undefined;
 }
 
 export interface KernelFeature {
@@ -352,6 +356,7 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     appliedNodeRevision: undefined,
     registrationRevision: undefined,
     announcedEndpointRevision: undefined,
+    appliedServiceRevision: undefined,
   };
 }
 
@@ -413,6 +418,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     if (message.announcedEndpointRevision !== undefined) {
       Revision.encode(message.announcedEndpointRevision, writer.uint32(154).fork()).join();
+    }
+    if (message.appliedServiceRevision !== undefined) {
+      Revision.encode(message.appliedServiceRevision, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -582,6 +590,14 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.announcedEndpointRevision = Revision.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.appliedServiceRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -635,6 +651,10 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.announcedEndpointRevision =
       (object.announcedEndpointRevision !== undefined && object.announcedEndpointRevision !== null)
         ? Revision.fromPartial(object.announcedEndpointRevision)
+        : undefined;
+    message.appliedServiceRevision =
+      (object.appliedServiceRevision !== undefined && object.appliedServiceRevision !== null)
+        ? Revision.fromPartial(object.appliedServiceRevision)
         : undefined;
     return message;
   },

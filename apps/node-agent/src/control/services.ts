@@ -1,0 +1,86 @@
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import type { ServiceObject } from '@myelin/contracts/loadbalancing';
+import { DatapathError, type ServiceTables } from '@myelin/datapath';
+import type { TableOptions } from '@myelin/loadbalancing';
+import { eventsOf } from '@myelin/loadbalancing-wire';
+import type { Log } from '@myelin/service';
+import type { StreamBatch } from '@myelin/state-stream';
+import { ServicePlan } from '../domain/service-plan.ts';
+
+/** Pools that are written in one turn: their tables are in memory at once (32 KiB each by default), and nothing else happens in the agent while they are made. */
+const poolsAtATime = 64;
+
+/** What balancing needs. */
+export interface ServicesOptions {
+  readonly kernel: Pick<ServiceTables, 'setSeed' | 'read' | 'apply'>;
+  /** The same on all nodes: so that they choose alike. */
+  readonly table: TableOptions;
+  readonly log: Log;
+}
+
+/**
+ * Services in this node's kernel, as the stream says. Goes on from what the kernel holds: a restarted agent writes what differs (D9). What finds no room is left out, named, and tried again with the next change (C8); after any other
+ * failure the batch comes again, and what the kernel holds is looked at anew.
+ */
+export class Services {
+  readonly #options: ServicesOptions;
+  readonly #plan: ServicePlan;
+  readonly #unreadable = new Map<string, string>();
+  #refusal: string | null = null;
+
+  constructor(options: ServicesOptions) {
+    this.#options = options;
+    this.#plan = new ServicePlan(options.table);
+  }
+
+  /** What isn't as the stream says, in words. */
+  get problems(): readonly string[] {
+    const unreadable = [...this.#unreadable].map(([key, problem]) => `${key}: ${problem}`);
+    return [...(this.#refusal === null ? [] : [this.#refusal]), ...unreadable, ...this.#plan.problems];
+  }
+
+  /** Resolves when the kernel holds what the stream says up to the batch's revision. */
+  async applyBatch({ changed, removed }: Pick<StreamBatch<ServiceObject>, 'changed' | 'removed'>): Promise<void> {
+    const { events, problems } = eventsOf(
+      changed,
+      removed.map(({ key }) => key),
+    );
+    for (const [key, problem] of problems) {
+      if (problem === null) this.#unreadable.delete(key);
+      else this.#unreadable.set(key, problem);
+    }
+    this.#plan.take(events);
+    try {
+      await this.#write();
+    } catch (error) {
+      this.#plan.lost();
+      throw error;
+    }
+  }
+
+  async #write(): Promise<void> {
+    const { kernel, table, log } = this.#options;
+    let refusal: string | null = null;
+    const apply = async (steps: Parameters<ServiceTables['apply']>[0]) => {
+      try {
+        await kernel.apply(steps);
+      } catch (error) {
+        if (!(error instanceof DatapathError && error.code === 'full')) throw error;
+        refusal ??= error.message;
+      }
+    };
+    if (this.#plan.needsKernel) {
+      kernel.setSeed(table.seed);
+      await apply(this.#plan.adopt(await kernel.read()));
+    }
+    for (let steps = this.#plan.next(poolsAtATime); steps.length > 0; steps = this.#plan.next(poolsAtATime)) {
+      await apply(steps);
+      await yieldToOthers();
+    }
+    if (refusal !== null) {
+      this.#plan.lost();
+      log.error({ reason: refusal }, 'Services were refused by the kernel');
+    }
+    this.#refusal = refusal;
+  }
+}

@@ -1,0 +1,2 @@
+export { event } from './arbitrary.ts';
+export { KernelMaps } from './kernel.ts';
