@@ -1,5 +1,5 @@
 import { merge, object, or } from '@optique/core/constructs';
-import { message } from '@optique/core/message';
+import { type Message, message } from '@optique/core/message';
 import { multiple, optional, withDefault } from '@optique/core/modifiers';
 import type { InferValue } from '@optique/core/parser';
 import { argument, command, constant, option } from '@optique/core/primitives';
@@ -108,6 +108,54 @@ const policy = command(
   { description: message`Policies: Kubernetes NetworkPolicy and Cilium's kinds.` },
 );
 
+const service = command(
+  'service',
+  or(
+    command(
+      'list',
+      merge(
+        object({
+          action: constant('service-list'),
+          namespace: withDefault(
+            option('--namespace', string({ metavar: 'NAMESPACE' }), { description: message`Only Services of this namespace.` }),
+            '',
+          ),
+        }),
+        common,
+      ),
+      { description: message`Services: addresses, how many backends are ready, and what of them isn't served yet.` },
+    ),
+    command(
+      'describe',
+      merge(object({ action: constant('service-describe'), name: argument(string({ metavar: 'NAMESPACE/NAME' })) }), common),
+      { description: message`One Service: its frontends, each with its backends, and what isn't served yet.` },
+    ),
+  ),
+  { description: message`Services and the pods behind them.` },
+);
+
+const mapOf = <M extends string>(map: M, description: Message) =>
+  command(
+    map,
+    command('list', merge(object({ action: constant('bpf-list'), map: constant(map), node }), common), {
+      description: message`Every row, node by node.`,
+    }),
+    { description },
+  );
+
+const bpf = command(
+  'bpf',
+  or(
+    mapOf('endpoints', message`Pods of the node, by the slot at which their packets come in.`),
+    mapOf('addresses', message`Whose an address is: identity, and how it is reached.`),
+    mapOf('prefixes', message`Identities and classes of prefixes.`),
+    mapOf('frontends', message`Addresses of Services, and the pool that answers.`),
+    mapOf('pools', message`Backends of a Service's port: where they lie, how many take new flows.`),
+    mapOf('backends', message`Pods behind Services.`),
+  ),
+  { description: message`Tables as the nodes' kernels hold them.` },
+);
+
 const monitor = command(
   'monitor',
   merge(
@@ -146,7 +194,7 @@ const monitor = command(
 );
 
 /** The whole command line. */
-export const commandLine = or(status, identity, endpoint, policy, monitor);
+export const commandLine = or(status, identity, endpoint, policy, service, bpf, monitor);
 
 /** What a parsed command line says; `action` tells which. */
 export type Command = InferValue<typeof commandLine>;

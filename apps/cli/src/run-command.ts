@@ -1,4 +1,5 @@
 import type { Command } from './arguments.ts';
+import { listMap } from './commands/bpf.ts';
 import type { CommandContext } from './commands/command-context.ts';
 import { listEndpoints } from './commands/endpoint.ts';
 import { getIdentity, listIdentities, whoIs } from './commands/identity.ts';
@@ -6,6 +7,7 @@ import { monitorFlows } from './commands/monitor.ts';
 import { applyPolicies, deletePolicies, listPolicies } from './commands/policy.ts';
 import { verifyPolicies } from './commands/policy-verify.ts';
 import { waitForPolicies } from './commands/policy-wait.ts';
+import { listServices, showService } from './commands/service.ts';
 import { showStatus } from './commands/status.ts';
 
 /** Runs a parsed command and returns its exit code. */
@@ -31,6 +33,12 @@ export function runCommand(command: Command, context: CommandContext): Promise<n
       return waitForPolicies(command, context);
     case 'policy-verify':
       return verifyPolicies(command, context);
+    case 'service-list':
+      return listServices(command, context);
+    case 'service-describe':
+      return showService(command, context);
+    case 'bpf-list':
+      return listMap(command, context);
     case 'monitor':
       return monitorFlows(command, context);
   }

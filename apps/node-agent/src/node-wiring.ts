@@ -224,7 +224,7 @@ export function wireNode(
     },
   };
   return {
-    node: { name: config.node, endpoints, policies, flows, status: () => readStatus({ ...sources, blocks: known }) },
+    node: { name: config.node, endpoints, policies, flows, tables: datapath, status: () => readStatus({ ...sources, blocks: known }) },
     restore: async () => {
       await policies.restore();
       peers.start();

@@ -1,4 +1,5 @@
 import type { GetStatusResponse } from '@myelin/contracts/agent';
+import type { Datapath } from '@myelin/datapath';
 import type { Endpoints } from './endpoints.ts';
 import type { Flows } from './flows.ts';
 import type { Policies } from './policies.ts';
@@ -9,5 +10,7 @@ export interface Node {
   readonly endpoints: Endpoints;
   readonly policies: Policies;
   readonly flows: Flows;
+  /** The kernel's tables, to be read. */
+  readonly tables: Datapath;
   status(): GetStatusResponse;
 }

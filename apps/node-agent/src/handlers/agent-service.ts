@@ -8,6 +8,7 @@ import type { Node } from '../control/node.ts';
 import { readSpec, specMessage } from '../domain/endpoint-spec.ts';
 import { readVerdicts } from '../domain/event-filter.ts';
 import { hardwareAddresses, hostInterfaceName } from '../domain/host-interface.ts';
+import { readMap } from './map-rows.ts';
 import { readPolicyTables } from './policy-tables.ts';
 
 /** The agent's gRPC service. `node` gives the running node, and throws `unavailable` before there is one. */
@@ -28,6 +29,7 @@ export function agentService(node: () => Node): ImplementedService {
     listEndpoints: () => ({ endpoints: node().endpoints.records.map((record) => endpointMessage(node(), record)) }),
     monitor: (request, context) => monitor(node(), request, context),
     readPolicyTables: () => readPolicyTables(node()),
+    readMap: ({ map }) => readMap(map, node().tables),
   };
   return implement(AgentServiceService, handlers);
 }

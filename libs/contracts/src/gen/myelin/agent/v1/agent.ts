@@ -208,6 +208,21 @@ export interface MonitorResponse {
   lost: bigint;
 }
 
+export interface ReadMapRequest {
+  /** endpoints, addresses, prefixes, frontends, pools or backends. */
+  map: string;
+}
+
+export interface ReadMapResponse {
+  /** Of every row; in the first message only. */
+  columns: string[];
+  rows: MapRow[];
+}
+
+export interface MapRow {
+  cells: string[];
+}
+
 export interface ReadPolicyTablesRequest {
 }
 
@@ -2318,6 +2333,183 @@ export const MonitorResponse: MessageFns<MonitorResponse> = {
   },
 };
 
+function createBaseReadMapRequest(): ReadMapRequest {
+  return { map: "" };
+}
+
+export const ReadMapRequest: MessageFns<ReadMapRequest> = {
+  encode(message: ReadMapRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.map !== "") {
+      writer.uint32(10).string(message.map);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadMapRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadMapRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.map = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReadMapRequest>, I>>(base?: I): ReadMapRequest {
+    return ReadMapRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReadMapRequest>, I>>(object: I): ReadMapRequest {
+    const message = createBaseReadMapRequest();
+    message.map = object.map ?? "";
+    return message;
+  },
+};
+
+function createBaseReadMapResponse(): ReadMapResponse {
+  return { columns: [], rows: [] };
+}
+
+export const ReadMapResponse: MessageFns<ReadMapResponse> = {
+  encode(message: ReadMapResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.columns) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.rows) {
+      MapRow.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadMapResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadMapResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.columns.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rows.push(MapRow.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReadMapResponse>, I>>(base?: I): ReadMapResponse {
+    return ReadMapResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReadMapResponse>, I>>(object: I): ReadMapResponse {
+    const message = createBaseReadMapResponse();
+    message.columns = object.columns?.map((e) => e) || [];
+    message.rows = object.rows?.map((e) => MapRow.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseMapRow(): MapRow {
+  return { cells: [] };
+}
+
+export const MapRow: MessageFns<MapRow> = {
+  encode(message: MapRow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.cells) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MapRow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMapRow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cells.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<MapRow>, I>>(base?: I): MapRow {
+    return MapRow.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MapRow>, I>>(object: I): MapRow {
+    const message = createBaseMapRow();
+    message.cells = object.cells?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseReadPolicyTablesRequest(): ReadPolicyTablesRequest {
   return {};
 }
@@ -3359,6 +3551,16 @@ export const AgentServiceService = {
       Buffer.from(ReadPolicyTablesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReadPolicyTablesResponse => ReadPolicyTablesResponse.decode(value),
   },
+  /** A table of this node's kernel as it is now, in words. INVALID_ARGUMENT for a name that none has. */
+  readMap: {
+    path: "/myelin.agent.v1.AgentService/ReadMap" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ReadMapRequest): Buffer => Buffer.from(ReadMapRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadMapRequest => ReadMapRequest.decode(value),
+    responseSerialize: (value: ReadMapResponse): Buffer => Buffer.from(ReadMapResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadMapResponse => ReadMapResponse.decode(value),
+  },
 } as const;
 
 export interface AgentServiceServer extends UntypedServiceImplementation {
@@ -3378,6 +3580,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   monitor: handleServerStreamingCall<MonitorRequest, MonitorResponse>;
   /** All that decides by policy in this node's kernel, read back from its maps between two changes: first the node's tables, then one message a subject. */
   readPolicyTables: handleServerStreamingCall<ReadPolicyTablesRequest, ReadPolicyTablesResponse>;
+  /** A table of this node's kernel as it is now, in words. INVALID_ARGUMENT for a name that none has. */
+  readMap: handleServerStreamingCall<ReadMapRequest, ReadMapResponse>;
 }
 
 export interface AgentServiceClient extends Client {
@@ -3494,6 +3698,13 @@ export interface AgentServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ReadPolicyTablesResponse>;
+  /** A table of this node's kernel as it is now, in words. INVALID_ARGUMENT for a name that none has. */
+  readMap(request: ReadMapRequest, options?: Partial<CallOptions>): ClientReadableStream<ReadMapResponse>;
+  readMap(
+    request: ReadMapRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReadMapResponse>;
 }
 
 export const AgentServiceClient = makeGenericClientConstructor(
