@@ -2,7 +2,7 @@ export { AddressTable, type Peer } from './addresses.ts';
 export { AppliedIdentities } from './applied-identities.ts';
 export { type Attachment, Attachments } from './attachment.ts';
 export { Clock } from './clock.ts';
-export type { Counters, PacketCount } from './counters.ts';
+export { type Counters, type PacketCount, readCounters } from './counters.ts';
 export { Datapath, type DatapathOptions } from './datapath.ts';
 export { type EndpointEntry, EndpointTable } from './endpoints.ts';
 export { DatapathError, type DatapathErrorCode } from './error.ts';

@@ -16,9 +16,10 @@ export function commandLine(suites: readonly string[]) {
       option('--gate', { description: message`Exit with status 1 where a bar of this stage is missed or its result is not measured.` }),
       false,
     ),
-    rounds: withDefault(
-      option('--rounds', integer({ metavar: 'COUNT', min: 1, max: 1000 }), { description: message`Rounds to measure in (default: 41).` }),
-      41,
+    rounds: optional(
+      option('--rounds', integer({ metavar: 'COUNT', min: 1, max: 1000 }), {
+        description: message`Rounds to measure in (default: 41 for datapath, 20 for lab).`,
+      }),
     ),
   });
 }

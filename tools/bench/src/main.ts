@@ -28,7 +28,8 @@ if (unknown !== undefined) {
 
 try {
   const built = suite.names.filter((name) => only === null || only.includes(name));
-  const measurement = built.length === 0 ? nothing : await suite.measure({ only, rounds: options.rounds, connectionsOfClient });
+  const measurement =
+    built.length === 0 ? nothing : await suite.measure({ only, rounds: options.rounds ?? suite.rounds, connectionsOfClient });
   const result = report(options.suite, bars[options.suite]!, measurement, { only, reasonOf: suite.reasonOf });
   process.stdout.write(`${options.json ? JSON.stringify(result) : formatReport(result)}\n`);
   const missed = result.results.some(({ ok }) => ok === false);

@@ -14,11 +14,20 @@ export interface Measurement {
 /** Where nothing of what was asked for is built. */
 export const nothing: Measurement = { yardsticks: {}, otherLoad: 0, measured: [] };
 
-/** One name's samples, in absolute terms: ns, bytes …; `evidence` says by which counters the path is known to be the one meant. */
+/**
+ * One name's samples, in absolute terms (ns, bytes …) or, where the unit is a ratio, as ratios with the absolute `parts` that they are made of; `evidence` says by which counters the path is known to
+ * be the one meant. `unit`: of a name that the bars don't have; Y unless told otherwise.
+ */
 export type Measured =
-  | { readonly name: string; readonly raw: Spread; readonly evidence: string }
+  | {
+      readonly name: string;
+      readonly unit?: string;
+      readonly raw: Spread;
+      readonly parts?: Readonly<Record<string, number>>;
+      readonly evidence: string;
+    }
   /** It could not be measured, or the counters say that it was another path. */
-  | { readonly name: string; readonly reason: string };
+  | { readonly name: string; readonly unit?: string; readonly reason: string };
 
 /** One line of the report. */
 export interface Result {
@@ -72,10 +81,10 @@ export function report(
     .filter((name) => only === null || only.includes(name))
     .map((name) => {
       const one = byName.get(name);
-      const common = { name, unit: bars[name]?.unit ?? 'Y', bar: bars[name] === undefined ? null : limitsOf(bars[name]) };
+      const common = { name, unit: bars[name]?.unit ?? one?.unit ?? 'Y', bar: bars[name] === undefined ? null : limitsOf(bars[name]) };
       if (one === undefined) return { ...common, value: null, ok: null, final: null, reason: reasonOf(name) };
       if ('reason' in one) return { ...common, value: null, ok: false, final: false, reason: one.reason };
-      return { ...common, ...judge(one, bars[name] ?? null, yardsticks[common.unit], judgedBy) };
+      return { ...common, ...judge(one, common.unit, bars[name] ?? null, yardsticks[common.unit], judgedBy) };
     });
   const units = Object.entries(yardsticks).map(([letter, spread]) => [letter, named(spread, yardstickUnits[letter]!)]);
   return { suite, yardsticks: Object.fromEntries(units), judgedBy, otherLoad: rounded(otherLoad), results };
@@ -89,16 +98,26 @@ type Proven = Extract<Measured, { readonly raw: Spread }>;
 type Judged = Pick<Result, 'value' | 'best' | 'raw' | 'ok' | 'final' | 'evidence'>;
 
 /** `yardstick` is undefined where the unit is an absolute one. */
-function judge({ raw, evidence }: Proven, bar: Bar | null, yardstick: Spread | undefined, by: 'median' | 'best'): Judged {
+function judge(
+  { raw, parts, evidence }: Proven,
+  unit: string,
+  bar: Bar | null,
+  yardstick: Spread | undefined,
+  by: 'median' | 'best',
+): Judged {
   const values = yardstick === undefined ? raw : { median: raw.median / yardstick.median, best: raw.best / yardstick.best };
   return {
     value: rounded(values.median),
     best: rounded(values.best),
-    raw: named(raw, yardstickUnits[bar?.unit ?? 'Y'] ?? ''),
+    raw: parts === undefined ? named(raw, yardstickUnits[unit] ?? '') : mapped(parts, rounded),
     ok: bar === null ? null : holdsNow(bar, values[by]),
     final: bar === null ? null : holdsFinally(bar, values[by]),
     evidence,
   };
+}
+
+function mapped(values: Readonly<Record<string, number>>, by: (value: number) => number): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, by(value)]));
 }
 
 /** `{ medianNs, bestNs }`. */

@@ -1,12 +1,16 @@
 import { agentMemoryName, measureAgentMemory } from './agent-memory/measure.ts';
 import { pathPlans } from './datapath/paths.ts';
 import { type MeasureOptions, measureDatapath } from './datapath/run.ts';
+import { resultPlans } from './lab/results.ts';
+import { measureLab } from './lab/run.ts';
 import { type Measurement, nothing } from './result.ts';
 
 /** A suite of bars.json. */
 export interface Suite {
   /** Names that it can measure, beyond those of bars.json too. */
   readonly names: readonly string[];
+  /** Rounds unless told otherwise. */
+  readonly rounds: number;
   readonly measure: (options: MeasureOptions) => Promise<Measurement>;
   /** Why a name is not measured. */
   readonly reasonOf: (name: string) => string;
@@ -34,8 +38,15 @@ async function measureDatapathSuite(options: MeasureOptions): Promise<Measuremen
 const suites: Readonly<Record<string, Suite>> = {
   datapath: {
     names: [...pathPlans.map(({ name }) => name), agentMemoryName],
+    rounds: 41,
     measure: measureDatapathSuite,
     reasonOf: (name) => notBuilt(datapathReasons.find(([start]) => name.startsWith(start))?.[1] ?? name),
+  },
+  lab: {
+    names: resultPlans.map(({ name }) => name),
+    rounds: 20,
+    measure: measureLab,
+    reasonOf: () => notBuilt('services'),
   },
 };
 
@@ -43,6 +54,7 @@ const suites: Readonly<Record<string, Suite>> = {
 export function suiteOf(name: string): Suite {
   const none: Suite = {
     names: [],
+    rounds: 0,
     measure: async () => nothing,
     reasonOf: () => notBuilt(`suite ${name}`),
   };

@@ -1,18 +1,19 @@
 #!/usr/bin/env node
-// Prepares the machine and the tree, then runs a command: `node tools/setup/src/main.mjs [--quiet] [--emulator] [-- command …]`.
+// Prepares the machine and the tree, then runs a command: `node tools/setup/src/main.mjs [--quiet] [--emulator] [--bench] [-- command …]`.
 // Plain JavaScript for Node 20: it runs on the machine's Node, before there is a node_modules.
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { build } from './build.mjs';
 import { checkMachine } from './machine.mjs';
-import { installEmulator, installNodePackages, installSystemPackages, nodeBinFolder, root } from './packages.mjs';
+import { installBenchmarks, installEmulator, installNodePackages, installSystemPackages, nodeBinFolder, root } from './packages.mjs';
 
-const usage = `usage: node tools/setup/src/main.mjs [--quiet] [--emulator] [-- command …]
+const usage = `usage: node tools/setup/src/main.mjs [--quiet] [--emulator] [--bench] [-- command …]
   Installs what is missing (Debian packages by apt, the rest by npm), builds what has changed, and runs the command
   with the project's own Node. With nothing to do it takes about a second.
   --quiet      say something only where something is done
-  --emulator   install what tests on other kernels need, too`;
+  --emulator   install what tests on other kernels need, too
+  --bench      install what benchmarks compare with, too`;
 
 const words = process.argv.slice(2);
 const split = words.indexOf('--');
@@ -22,7 +23,7 @@ if (flags.includes('--help') || flags.includes('-h')) {
   console.log(usage);
   process.exit(0);
 }
-const unknown = flags.find((flag) => flag !== '--quiet' && flag !== '--emulator');
+const unknown = flags.find((flag) => !['--quiet', '--emulator', '--bench'].includes(flag));
 if (unknown) {
   console.error(`setup: unknown option ${unknown}\n${usage}`);
   process.exit(2);
@@ -36,6 +37,7 @@ try {
   const started = Date.now();
   const done = [await installSystemPackages(say)];
   if (flags.includes('--emulator')) done.push(await installEmulator(say));
+  if (flags.includes('--bench')) done.push(await installBenchmarks(say));
   done.push(await installNodePackages(say));
   process.env.PATH = [nodeBinFolder(), join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
   done.push(await build(say));

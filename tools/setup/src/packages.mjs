@@ -33,6 +33,11 @@ const emulatorPackages = {
   kmod: 'loads kernel modules there',
 };
 
+/** What tools/bench compares with. */
+const benchPackages = {
+  iptables: "kube-proxy's rules, beside our services",
+};
+
 /** Installs the missing Debian packages; returns whether there were any. */
 export async function installSystemPackages(say) {
   return installPackages(systemPackages, say);
@@ -47,6 +52,11 @@ export async function installEmulator(say) {
     say(`no emulator for tests on other kernels: ${error.message}`);
     return true;
   }
+}
+
+/** What benchmarks compare with. */
+export async function installBenchmarks(say) {
+  return installPackages(benchPackages, say);
 }
 
 async function installPackages(packages, say) {

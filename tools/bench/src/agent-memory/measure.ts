@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CommandContext, fault, type Lab, LabClients, openLab, readConfig, runningLab, takeDown, up } from '@myelin/tool-lab';
-import { OtherLoad } from '../datapath/other-load.ts';
+import { OtherLoad } from '../other-load.ts';
 import type { Measured, Measurement } from '../result.ts';
 import { farEndpoints, publishFarEndpoints } from './far-node.ts';
 

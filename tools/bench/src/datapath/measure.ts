@@ -2,15 +2,15 @@
  * The process that measures: `node measure.ts <options as JSON>`, in network and mount namespaces of its own (see run.ts), so that interfaces, pins, programs and maps go with it however it
  * ends. Progress goes to stderr, the measurement as JSON to stdout.
  */
-import { availableParallelism } from 'node:os';
 import { mountBpfFileSystem } from '@myelin/bpf-native';
 import { findObjects } from '@myelin/datapath';
+import { measuringCpu as cpu } from '../isolated.ts';
+import { OtherLoad } from '../other-load.ts';
 import type { Measured, Measurement } from '../result.ts';
 import { type Sample, spreadOfDifference } from '../statistics.ts';
 import { connectMany } from './connections.ts';
 import { makeInterfaces, makeTunnelDevice } from './interfaces.ts';
 import { BenchNode } from './node.ts';
-import { OtherLoad } from './other-load.ts';
 import { Path } from './path.ts';
 import { type NodeShape, type PathPlan, pathPlans, type Sizes } from './paths.ts';
 import type { MeasureOptions } from './run.ts';
@@ -19,8 +19,6 @@ import { Yardstick } from './yardstick.ts';
 
 const bpffs = '/sys/fs/bpf';
 const packetsOfRound = { packets: 65536, events: 16384 } as const;
-/** The last CPU: interrupts and the main thread are more often on the first. */
-const cpu = availableParallelism() - 1;
 
 const roundsOfProgress = 10;
 
