@@ -3,6 +3,7 @@ import { IdentityServiceService } from '@myelin/contracts/identity';
 import { IpamServiceService } from '@myelin/contracts/ipam';
 import { LoadBalancingServiceService } from '@myelin/contracts/loadbalancing';
 import { PolicyServiceService } from '@myelin/contracts/policy';
+import { ServerReflectionService } from '@myelin/contracts/reflection';
 import { formatPeerName, type PeerName } from '@myelin/credentials';
 import { MyelinError } from '@myelin/service';
 import type { RequestOf, ServiceDefinition } from './definition.ts';
@@ -52,6 +53,8 @@ const ipam: RulesFor<typeof IpamServiceService> = {
 };
 
 const health: RulesFor<typeof HealthService> = { check: 'everybody', watch: 'everybody' };
+/** What is served is no secret; whether a caller may call it is looked at there. */
+const reflection: RulesFor<typeof ServerReflectionService> = { serverReflectionInfo: 'everybody' };
 
 function rulesOf<D extends ServiceDefinition>(definition: D, rules: RulesFor<D>): readonly (readonly [string, Rule])[] {
   return Object.entries(definition).map(([name, { path }]) => [path, rules[name]!]);
@@ -64,6 +67,7 @@ const rules: ReadonlyMap<string, Rule> = new Map([
   ...rulesOf(LoadBalancingServiceService, loadBalancing),
   ...rulesOf(IpamServiceService, ipam),
   ...rulesOf(HealthService, health),
+  ...rulesOf(ServerReflectionService, reflection),
 ]);
 
 /** Which messages a caller may send to a method; throws `permission_denied` for those it may not. */

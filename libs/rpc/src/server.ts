@@ -17,6 +17,7 @@ import { tcpServerCredentials, unixServerCredentials } from './credentials.ts';
 import type { AnyMethod } from './definition.ts';
 import { healthService } from './health.ts';
 import type { ImplementedService } from './implementation.ts';
+import { reflectionService } from './reflection.ts';
 import { type CallEnvironment, contextOf, failureOf, requestsOf, writeAll } from './server-call.ts';
 import { checkTcpPort } from './tcp-port.ts';
 import { freeUnixSocket, restrictUnixSocket } from './unix-socket.ts';
@@ -48,7 +49,7 @@ interface ServedMethod extends CallEnvironment {
   readonly callerOfCall: CallerOf;
 }
 
-/** gRPC server on TCP, a unix socket, or both, with the health service beside those asked for. Start it last: it serves at once. */
+/** gRPC server on TCP, a unix socket, or both, with health and reflection beside the services asked for. Start it last: it serves at once. */
 export class RpcServer implements Component {
   readonly name = 'gRPC server';
   readonly #options: RpcServerOptions;
@@ -70,7 +71,8 @@ export class RpcServer implements Component {
       unit: 's',
       advice: { explicitBucketBoundaries: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 5] },
     });
-    const services = [...options.services, healthService(options.readiness)];
+    const own = [...options.services, healthService(options.readiness)];
+    const services = [...own, reflectionService(own.map(({ definition }) => definition))];
     this.#local = this.#serve(services, () => ({ by: 'local' }));
     this.#remote = this.#serve(services, (call) => callerOf(call, options.security));
   }

@@ -1,13 +1,18 @@
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { problemsOf } from './command.ts';
+import { descriptorsText } from './descriptors.ts';
 
 const generated = 'libs/contracts/src/gen';
 
+const descriptors = 'descriptors.ts';
+
 /** Writes the contracts' TypeScript. Returns buf's problems. */
-export function generateContracts(root: string): Promise<readonly string[]> {
-  return problemsOf('buf', ['generate'], join(root, 'proto'));
+export async function generateContracts(root: string): Promise<readonly string[]> {
+  const problems = await problemsOf('buf', ['generate'], join(root, 'proto'));
+  if (problems.length === 0) writeFileSync(join(root, generated, descriptors), await descriptorsText(root));
+  return problems;
 }
 
 /** Generates into a temporary folder and names every file that differs from what is committed. */
@@ -17,6 +22,7 @@ export async function staleContracts(root: string): Promise<readonly string[]> {
     const template = JSON.stringify({ version: 'v2', plugins: readPlugins(root, folder) });
     const problems = await problemsOf('buf', ['generate', '--template', template], join(root, 'proto'));
     if (problems.length > 0) return problems;
+    writeFileSync(join(folder, descriptors), await descriptorsText(root));
     const files = new Set([...globSync('**/*.ts', { cwd: folder }), ...globSync('**/*.ts', { cwd: join(root, generated) })]);
     return [...files]
       .sort()
