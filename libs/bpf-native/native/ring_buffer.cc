@@ -21,14 +21,15 @@ size_t padded(size_t size) { return (size + 7) & ~size_t{7}; }
  */
 class Reader {
  public:
-  Reader(Napi::Env env, std::shared_ptr<Map> map, Napi::Uint8Array target, Napi::Function callback)
+  Reader(Napi::Env env, std::shared_ptr<Map> map, Napi::Uint8Array target, Napi::Function callback, uint32_t rest_ms)
       : env_(env),
         map_(std::move(map)),
         target_(Napi::Persistent(target.As<Napi::Object>())),
         data_(target.Data()),
         capacity_(target.ByteLength()),
         callback_(Napi::Persistent(callback)),
-        context_(std::make_unique<Napi::AsyncContext>(env, "bpf-native ring buffer")) {
+        context_(std::make_unique<Napi::AsyncContext>(env, "bpf-native ring buffer")),
+        rest_ms_(rest_ms) {
     ring_ = ring_buffer__new(map_->fd.get(), on_record, this, nullptr);
     if (ring_ == nullptr) throw Failure{"ringBuffer.open", map_->name, errno, "", ""};
     uv_loop_t *loop = nullptr;
@@ -38,7 +39,9 @@ class Reader {
       ring_buffer__free(ring_);
       throw Failure{"ringBuffer.open", map_->name, -result, "", ""};
     }
+    uv_timer_init(loop, &rest_);
     poll_.data = this;
+    rest_.data = this;
     uv_poll_start(&poll_, UV_READABLE, on_readable);
     napi_add_async_cleanup_hook(env, on_environment_end, this, &cleanup_);
   }
@@ -53,6 +56,7 @@ class Reader {
       append(first.data(), first.size());
     }
     int result = ring_buffer__consume(ring_);
+    emptied_ = result >= 0;
     if (result < 0 && result != kStop) throw Failure{"ringBuffer.drain", map_->name, -result, "", ""};
     *used = used_;
     return count_;
@@ -62,13 +66,11 @@ class Reader {
     if (stopped_) return;
     stopped_ = true;
     uv_poll_stop(&poll_);
+    uv_timer_stop(&rest_);
     ring_buffer__free(ring_);
     map_.reset();
-    uv_close(reinterpret_cast<uv_handle_t *>(&poll_), [](uv_handle_t *handle) {
-      auto *reader = static_cast<Reader *>(handle->data);
-      Napi::HandleScope scope(reader->env_);
-      delete reader;
-    });
+    uv_close(reinterpret_cast<uv_handle_t *>(&poll_), on_closed);
+    uv_close(reinterpret_cast<uv_handle_t *>(&rest_), on_closed);
   }
 
   bool pending() const { return !carried_.empty(); }
@@ -82,6 +84,23 @@ class Reader {
     callback_.Reset();
     context_.reset();
     napi_remove_async_cleanup_hook(cleanup_);  // last: lets an ending environment end
+  }
+
+  static void on_closed(uv_handle_t *handle) {
+    auto *reader = static_cast<Reader *>(handle->data);
+    if (--reader->open_handles_ > 0) return;
+    Napi::HandleScope scope(reader->env_);
+    delete reader;
+  }
+
+  /**
+   * Looks away from a ring that is empty for as long as it is to rest. The kernel wakes a reader for a record only where the one before it has been read: of those that come meanwhile, the first
+   * wakes nobody, as nobody polls, and the others don't try.
+   */
+  void rest() {
+    if (stopped_ || !emptied_ || rest_ms_ == 0) return;
+    uv_poll_stop(&poll_);
+    uv_timer_start(&rest_, [](uv_timer_t *timer) { uv_poll_start(&static_cast<Reader *>(timer->data)->poll_, UV_READABLE, on_readable); }, rest_ms_, 0);
   }
 
   /** libbpf has consumed a record by the time it stops for our sake: one without room is carried to the next batch. */
@@ -120,6 +139,7 @@ class Reader {
         uint32_t count = reader->drain(&used);
         if (count > 0) reader->callback_.MakeCallback(env.Global(), {Napi::Number::New(env, count), Napi::Number::New(env, static_cast<double>(used))}, *reader->context_);
       } while (!reader->stopped_ && reader->pending());
+      reader->rest();
     } catch (const Failure &failure) {
       reader->stop();
       napi_fatal_exception(env, to_error(env, failure).Value());
@@ -139,11 +159,14 @@ class Reader {
   std::unique_ptr<Napi::AsyncContext> context_;
   ring_buffer *ring_ = nullptr;
   uv_poll_t poll_ = {};
+  uv_timer_t rest_ = {};
+  int open_handles_ = 2;
+  uint32_t rest_ms_;
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
   std::vector<uint8_t> carried_;
   size_t used_ = 0;
   uint32_t count_ = 0, oversized_ = 0;
-  bool stopped_ = false;
+  bool emptied_ = false, stopped_ = false;
 };
 
 /** What the handle holds: closing it stops the reader, losing it does not. */
@@ -155,12 +178,13 @@ struct Ring {
   std::string name;
 };
 
-// ringBufferOpen(map, target, callback)
+// ringBufferOpen(map, target, callback, restMs)
 Napi::Value open(const Napi::CallbackInfo &info) {
   auto map = use<Map>(info[0], "ringBuffer.open");
   bytes_at(info, 1, "target");
   if (!info[2].IsFunction()) throw Napi::TypeError::New(info.Env(), "callback (argument 3) has to be a function");
-  auto *reader = new Reader(info.Env(), map, info[1].As<Napi::Uint8Array>(), info[2].As<Napi::Function>());
+  uint32_t rest_ms = number_at(info, 3, "restMs");
+  auto *reader = new Reader(info.Env(), map, info[1].As<Napi::Uint8Array>(), info[2].As<Napi::Function>(), rest_ms);
   return wrap(info.Env(), std::make_shared<Ring>(Ring{reader, map->name}));
 }
 

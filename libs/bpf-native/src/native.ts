@@ -104,7 +104,7 @@ export interface Native {
   clsactRemove(ifindex: number): Promise<boolean>;
 
   // ring_buffer.cc
-  ringBufferOpen(map: MapHandle, target: Uint8Array, onBatch: (count: number, bytes: number) => void): RingBufferHandle;
+  ringBufferOpen(map: MapHandle, target: Uint8Array, onBatch: (count: number, bytes: number) => void, restMs: number): RingBufferHandle;
   ringBufferDrain(ring: RingBufferHandle): { count: number; bytes: number };
   ringBufferOversized(ring: RingBufferHandle): number;
   ringBufferClose(ring: RingBufferHandle): void;

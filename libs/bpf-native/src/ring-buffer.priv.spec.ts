@@ -93,6 +93,33 @@ describe('a ring buffer', () => {
     expect(ring.oversized).toBe(1);
   });
 
+  it('rests when the ring is empty, and hands over together what came meanwhile', async () => {
+    await load(1);
+    const sizes: number[] = [];
+    open.push(new RingBuffer(events, Buffer.alloc(64 * 1024), ({ count }) => sizes.push(count), 200));
+    const sent = 20;
+    // Time enough for each to come by itself.
+    for (let number = 0; number < sent; number++) {
+      await run('send_records');
+      await sleep(5);
+    }
+    const delivered = () => sizes.reduce((sum, size) => sum + size, 0);
+    await until(() => delivered() === sent);
+    expect(sizes[0]).toBe(1);
+    expect(sizes.length).toBeLessThan(sent);
+  });
+
+  it('can be closed while it rests', async () => {
+    await load(1);
+    let batches = 0;
+    const ring = new RingBuffer(events, Buffer.alloc(1024), () => batches++, 60_000);
+    await run('send_records');
+    await until(() => batches === 1);
+    ring.close();
+    await nextTurn();
+    expect(() => ring.drain()).toThrow(/ring buffer is closed/);
+  });
+
   it('can be closed by its own callback', async () => {
     await load(10);
     let batches = 0;

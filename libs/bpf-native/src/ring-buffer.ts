@@ -18,11 +18,12 @@ export class RingBuffer {
 
   /**
    * `buffer` bounds a batch and is used for all of them; it has to hold the largest record and 8 bytes. `onBatch` must be done with the
-   * records when it returns; what it throws becomes an uncaught exception.
+   * records when it returns; what it throws becomes an uncaught exception. `restMs`: once the ring is empty, it isn't looked at for so long, and programs wake nobody meanwhile.
    */
-  constructor(map: BpfMap, buffer: Buffer, onBatch: (batch: RecordBatch) => void) {
+  constructor(map: BpfMap, buffer: Buffer, onBatch: (batch: RecordBatch) => void, restMs = 0) {
     this.#buffer = buffer;
-    this.#handle = native.ringBufferOpen(map.handle, buffer, (count, bytes) => onBatch({ count, buffer: buffer.subarray(0, bytes) }));
+    const hand = (count: number, bytes: number) => onBatch({ count, buffer: buffer.subarray(0, bytes) });
+    this.#handle = native.ringBufferOpen(map.handle, buffer, hand, restMs);
   }
 
   /** A batch of what is there now, without waiting for a wake-up: for programs that send most records without one. */
