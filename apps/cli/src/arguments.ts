@@ -156,6 +156,24 @@ const bpf = command(
   { description: message`Tables as the nodes' kernels hold them.` },
 );
 
+const cluster = command(
+  'cluster',
+  command(
+    'accept-empty',
+    merge(
+      object({
+        action: constant('cluster-accept-empty'),
+        incarnation: argument(string({ metavar: 'INCARNATION', pattern: /^[0-9]{1,16}$/ })),
+      }),
+      common,
+    ),
+    {
+      description: message`After a loss of Redis: gives up the policies that could not be recovered. Names the incarnation that services say is waiting; in any other one it does nothing.`,
+    },
+  ),
+  { description: message`What concerns the cluster as a whole.` },
+);
+
 const monitor = command(
   'monitor',
   merge(
@@ -194,7 +212,7 @@ const monitor = command(
 );
 
 /** The whole command line. */
-export const commandLine = or(status, identity, endpoint, policy, service, bpf, monitor);
+export const commandLine = or(status, identity, endpoint, policy, service, bpf, cluster, monitor);
 
 /** What a parsed command line says; `action` tells which. */
 export type Command = InferValue<typeof commandLine>;

@@ -1,5 +1,6 @@
 import type { Command } from './arguments.ts';
 import { listMap } from './commands/bpf.ts';
+import { acceptEmpty } from './commands/cluster.ts';
 import type { CommandContext } from './commands/command-context.ts';
 import { listEndpoints } from './commands/endpoint.ts';
 import { getIdentity, listIdentities, whoIs } from './commands/identity.ts';
@@ -39,6 +40,8 @@ export function runCommand(command: Command, context: CommandContext): Promise<n
       return showService(command, context);
     case 'bpf-list':
       return listMap(command, context);
+    case 'cluster-accept-empty':
+      return acceptEmpty(command, context);
     case 'monitor':
       return monitorFlows(command, context);
   }

@@ -26,6 +26,12 @@ export const allocatorConfiguration = configuration(
       maximum: 86_400_000,
       default: 600_000,
     }),
+    recoveryWaitMs: field.integer({
+      help: 'how long nodes are waited for to present what they know, where Redis has lost its rows',
+      minimum: 0,
+      maximum: 600_000,
+      default: 10_000,
+    }),
     quarantineMs: field.integer({
       help: 'how long a number that nobody has any more is given to no other label set',
       minimum: 1,

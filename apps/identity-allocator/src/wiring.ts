@@ -5,6 +5,7 @@ import { RedisLink, Relay, RowTable, Store } from '@myelin/outbox';
 import { implement, RpcServer } from '@myelin/rpc';
 import type { Component, ServiceContext } from '@myelin/service';
 import { NatsLink, StreamConsumer, type StreamKind, streamKinds } from '@myelin/state-stream';
+import { IdentityRecovery } from './adapters/recovery.ts';
 import { Registry } from './adapters/registry.ts';
 import { ReportFeed } from './adapters/report-feed.ts';
 import type { AllocatorConfig } from './config.ts';
@@ -17,7 +18,8 @@ export function wire(config: AllocatorConfig, { log, metrics, readiness }: Servi
   const security = openSecurity(config, { kind: 'service', name: 'identity-allocator' }, { log, readiness });
   const redis = new RedisLink({ url: config.redis, passwordFile: config.redisPasswordFile, log, readiness });
   const nats = new NatsLink({ url: config.nats, name: 'identity-allocator', security, log, readiness });
-  const store = new Store({ redis, nats, acceptEmpty: config.acceptEmpty, log, readiness });
+  const recovery = new IdentityRecovery({ nats, log, waitMs: config.recoveryWaitMs, leaseMs: config.leaseMs });
+  const store = new Store({ redis, nats, recovery, log, readiness });
   const relayOf = <Row>(kind: StreamKind<Row>) => new Relay({ kind, redis, store, nats, log, meter, readiness });
   const relays = [relayOf(streamKinds.identities), relayOf(streamKinds.endpoints), relayOf(streamKinds.nodes)];
 
@@ -32,7 +34,7 @@ export function wire(config: AllocatorConfig, { log, metrics, readiness }: Servi
 
   const { announceWithinMs, appliedWithinMs, listen, listenUnix } = config;
   const identities = new RowTable(streamKinds.identities, store);
-  const handlers = identityService({ registry, identities, stream, feed, reports, announceWithinMs, appliedWithinMs, log });
+  const handlers = identityService({ registry, store, identities, stream, feed, reports, announceWithinMs, appliedWithinMs, log });
   const services = [implement(IdentityServiceService, handlers)];
   const server = new RpcServer({ service: 'identity-allocator', listen, listenUnix, security, services, readiness, log, meter });
   return [...componentsOf(security), redis, nats, store, ...relays, stream, reportFeed, server];

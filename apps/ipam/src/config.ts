@@ -22,6 +22,12 @@ export const ipamConfiguration = configuration(
       item: parsePool,
       show: formatPool,
     }),
+    recoveryWaitMs: field.integer({
+      help: 'how long nodes are waited for to say which blocks they have, where Redis has lost them',
+      minimum: 0,
+      maximum: 600_000,
+      default: 10_000,
+    }),
   },
   (config) => [...tlsProblems(config), ...controlPlaneProblems(config)],
 );

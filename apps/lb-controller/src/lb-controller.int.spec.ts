@@ -38,7 +38,6 @@ async function startController(): Promise<Client> {
     redisPasswordFile: null,
     nats: nats.url,
     ...{ tlsCa: null, tlsCert: null, tlsKey: null, insecure: true },
-    acceptEmpty: null,
     metricsListen: { host: '127.0.0.1', port: 0 },
     metricsPrefix: 'myelin',
     logLevel: 'info' as const,

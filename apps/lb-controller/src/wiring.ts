@@ -1,6 +1,6 @@
 import type { ServiceObject } from '@myelin/contracts/loadbalancing';
 import { componentsOf, openSecurity } from '@myelin/credentials';
-import { RedisLink, Relay, RowTable, Store } from '@myelin/outbox';
+import { BucketRecovery, RedisLink, Relay, RowTable, Store } from '@myelin/outbox';
 import { RpcServer } from '@myelin/rpc';
 import type { Component, ServiceContext } from '@myelin/service';
 import { NatsLink, type StreamBatch, StreamConsumer, streamKinds } from '@myelin/state-stream';
@@ -15,7 +15,8 @@ export function wire(config: LbControllerConfig, { log, metrics, readiness }: Se
   const security = openSecurity(config, { kind: 'service', name: 'lb-controller' }, { log, readiness });
   const redis = new RedisLink({ url: config.redis, passwordFile: config.redisPasswordFile, log, readiness });
   const nats = new NatsLink({ url: config.nats, name: 'lb-controller', security, log, readiness });
-  const store = new Store({ redis, nats, acceptEmpty: config.acceptEmpty, log, readiness });
+  const recovery = new BucketRecovery({ scope: 'lb-controller', kinds: [streamKinds.services], nats });
+  const store = new Store({ redis, nats, recovery, log, readiness });
   const relay = new Relay({ kind: streamKinds.services, redis, store, nats, log, meter, readiness });
 
   const state = new BalancedState();

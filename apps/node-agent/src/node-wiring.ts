@@ -11,7 +11,7 @@ import { NatsLink, type StreamBatch, StreamConsumer, streamKinds } from '@myelin
 import { AppliedReports } from './adapters/applied-reports.ts';
 import { Blocks } from './adapters/blocks.ts';
 import { Events } from './adapters/events.ts';
-import { IdentitySession } from './adapters/identity-session.ts';
+import { claimsOf, IdentitySession } from './adapters/identity-session.ts';
 import { localAddresses } from './adapters/local-addresses.ts';
 import { Masquerade } from './adapters/masquerade.ts';
 import { MemoryReturn } from './adapters/memory.ts';
@@ -75,6 +75,8 @@ export function wireNode(
     meter,
     readiness,
     refusedRetryMs: 10_000,
+    known: () => ({ claims: claimsOf(endpoints.records), rows: [] }),
+    onLoss: () => blocks.present(),
     onRegistered: (continued) => {
       applied.again();
       if (!continued) endpoints.claimAgain();

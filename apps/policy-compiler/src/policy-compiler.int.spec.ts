@@ -42,7 +42,7 @@ async function startIdentities(): Promise<RowTable<Identity>> {
   const metrics = new Metrics('test');
   const redisLink = new RedisLink({ url: redis.url, log, readiness });
   const natsLink = new NatsLink({ url: nats.url, name: 'test', security: 'insecure', log, readiness });
-  const store = new Store({ redis: redisLink, nats: natsLink, acceptEmpty: null, log, readiness });
+  const store = new Store({ redis: redisLink, nats: natsLink, recovery: null, log, readiness });
   const relay = new Relay({ kind: streamKinds.identities, redis: redisLink, store, nats: natsLink, log, meter: metrics.meter, readiness });
   const lifecycle = new Lifecycle([redisLink, natsLink, store, relay], { log, stopDeadlineMs: 2000 });
   await lifecycle.start(new AbortController().signal);
@@ -64,7 +64,6 @@ async function startCompiler(): Promise<RpcClient<typeof PolicyServiceService>> 
     redisPasswordFile: null,
     nats: nats.url,
     ...{ tlsCa: null, tlsCert: null, tlsKey: null, insecure: true },
-    acceptEmpty: null,
     metricsListen: { host: '127.0.0.1', port: 0 },
     metricsPrefix: 'myelin',
     logLevel: 'info' as const,

@@ -1,7 +1,7 @@
 import type { Identity } from '@myelin/contracts/identity';
 import type { PolicyRow } from '@myelin/contracts/policy';
 import { componentsOf, openSecurity } from '@myelin/credentials';
-import { RedisLink, Relay, RowTable, Store } from '@myelin/outbox';
+import { BucketRecovery, RedisLink, Relay, RowTable, Store } from '@myelin/outbox';
 import { RpcServer } from '@myelin/rpc';
 import type { Component, ServiceContext } from '@myelin/service';
 import { NatsLink, type StreamBatch, StreamConsumer, streamKinds } from '@myelin/state-stream';
@@ -17,7 +17,8 @@ export function wire(config: PolicyCompilerConfig, { log, metrics, readiness }: 
   const security = openSecurity(config, { kind: 'service', name: 'policy-compiler' }, { log, readiness });
   const redis = new RedisLink({ url: config.redis, passwordFile: config.redisPasswordFile, log, readiness });
   const nats = new NatsLink({ url: config.nats, name: 'policy-compiler', security, log, readiness });
-  const store = new Store({ redis, nats, acceptEmpty: config.acceptEmpty, log, readiness });
+  const recovery = new BucketRecovery({ scope: 'policy-compiler', kinds: [streamKinds.policies], nats });
+  const store = new Store({ redis, nats, recovery, log, readiness });
   const relay = new Relay({ kind: streamKinds.policies, redis, store, nats, log, meter, readiness });
 
   const state = new CompiledState();
@@ -41,7 +42,7 @@ export function wire(config: PolicyCompilerConfig, { log, metrics, readiness }: 
     .createObservableGauge('policy_subscriptions', { description: 'Nodes that subscribe at this replica' })
     .addCallback((result) => result.observe(subscriptions.count));
 
-  const service = policyService(new PolicyStore(new RowTable(streamKinds.policies, store)), state, subscriptions);
+  const service = policyService(new PolicyStore(new RowTable(streamKinds.policies, store)), store, state, subscriptions);
   const server = new RpcServer({
     service: 'policy-compiler',
     listen: config.listen,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { advance, createEndpoint, type EndpointEvent, type EndpointRecord, resume, subjectsOf } from './endpoint.ts';
+import { advance, createEndpoint, type EndpointEvent, type EndpointRecord, heldBy, resume, subjectsOf } from './endpoint.ts';
 import { assignment, spec } from './testing/endpoint.ts';
 
 const first = createEndpoint(spec, ['10.1.0.1'], 3).record!;
@@ -117,5 +117,15 @@ describe('subjectsOf', () => {
     const waiting = after(linked, identified(300), applied(300), { kind: 'updated', spec }, identified(299));
     const deleting = advance(after(linked, identified(400)), { kind: 'delete' }).record!;
     expect(subjectsOf([ready, waiting, deleting, first])).toEqual([299, 300]);
+  });
+});
+
+describe('C4: for an allocator that has lost its rows', () => {
+  it('an endpoint claims what is in force and what it was given since; a new one is named, one that is going is not', () => {
+    expect(heldBy([first])).toEqual([{ uid: 'uid-1', numbers: [] }]);
+    const both = { ...first, inForce: assignment(300), assigned: assignment(301) };
+    expect(heldBy([both])).toEqual([{ uid: 'uid-1', numbers: [assignment(300), assignment(301)] }]);
+    expect(heldBy([{ ...both, assigned: both.inForce }])[0]!.numbers).toEqual([assignment(300)]);
+    expect(heldBy([{ ...both, state: 'deleting' }])).toEqual([]);
   });
 });

@@ -197,3 +197,19 @@ export function subjectsOf(records: Iterable<EndpointRecord>): readonly number[]
   }
   return [...subjects].sort((a, b) => a - b);
 }
+
+/** An endpoint with every number that it may hold, as the allocator gave them; none: it waits for its first answer. */
+export interface HeldNumbers {
+  readonly uid: string;
+  readonly numbers: readonly Assignment[];
+}
+
+/** What the node's endpoints hold, for an allocator that has lost it (design C4). One that is going holds nothing any more: it is cut off first. */
+export function heldBy(records: Iterable<EndpointRecord>): readonly HeldNumbers[] {
+  return [...records]
+    .filter(({ state }) => state !== 'deleting')
+    .map(({ spec, assigned, inForce }) => {
+      const numbers = new Map([inForce, assigned].flatMap((one) => (one === null ? [] : [[one.identity, one] as const])));
+      return { uid: spec.uid, numbers: [...numbers.values()] };
+    });
+}

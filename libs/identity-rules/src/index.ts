@@ -9,6 +9,8 @@ export {
   type EndpointRecord,
   type EndpointSpec,
   type EndpointState,
+  type HeldNumbers,
+  heldBy,
   resume,
   type Step,
   subjectsOf,

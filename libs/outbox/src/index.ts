@@ -1,4 +1,5 @@
 export { addressOfHex, type BlockBounds, blocksLua, boundsOf, hexOf } from './blocks.ts';
+export { BucketRecovery, type BucketRecoveryOptions } from './bucket-recovery.ts';
 export {
   advanceOpening,
   type IncarnationLook,
@@ -7,6 +8,14 @@ export {
   type OpeningState,
 } from './opening-state.ts';
 export { parseRecord, parseRevision, type StoredRow } from './record.ts';
+export {
+  decideRecovery,
+  type Presenters,
+  type RecoveryDecision,
+  type RecoveryScope,
+  type RecoveryStanding,
+  recoveryScopes,
+} from './recovery.ts';
 export { RedisLink, type RedisLinkOptions } from './redis-link.ts';
 export { Relay, type RelayOptions } from './relay.ts';
 export { RelayBucket } from './relay-bucket.ts';
@@ -25,4 +34,6 @@ export {
 } from './relay-state.ts';
 export { type RevisedRow, RowTable } from './row-table.ts';
 export { type Script, stateScript } from './script.ts';
-export { type Reply, Store, type StoreOptions } from './store.ts';
+export { recoveryLua } from './scripts/recovery.lua.ts';
+export { type Recovery, type Reply, type ScriptRunner, Store, type StoreOptions } from './store.ts';
+export { type LostRow, WholeBuckets } from './whole-buckets.ts';

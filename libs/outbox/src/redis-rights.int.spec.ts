@@ -61,7 +61,7 @@ async function tableOf<Row>(user: string, kind: StreamKind<Row>) {
   const { link } = linkOf(user);
   const common = { log: silentLog, readiness: new Readiness() };
   const natsLink = new NatsLink({ url: nats.url, name: 'test', security: 'insecure', ...common });
-  const store = new Store({ redis: link, nats: natsLink, acceptEmpty: null, ...common });
+  const store = new Store({ redis: link, nats: natsLink, recovery: null, ...common });
   natsLink.start();
   store.start();
   cleanUp.push(

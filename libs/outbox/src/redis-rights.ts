@@ -5,8 +5,8 @@ interface Keys {
   readonly channels: readonly string[];
 }
 
-/** Which incarnation holds is everybody's to see, and to open where there is none. */
-const common = ['myelin:incarnation', 'myelin:life'];
+/** Which incarnation holds is everybody's to see, and to open where there is none; and which services' rows are not back yet. */
+const common = ['myelin:incarnation', 'myelin:life', 'myelin:recovering', 'myelin:accepted'];
 
 /** Every user, and its keys (the table of keys is in the README). */
 const keys: Readonly<Record<string, Keys>> = {

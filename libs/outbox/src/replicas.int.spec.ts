@@ -31,7 +31,7 @@ beforeEach(async () => {
   const common = { log: silentLog, readiness: new Readiness() };
   redisLink = new RedisLink({ url: redis.url, ...common });
   link = new NatsLink({ url: nats.url, name: 'test', security: 'insecure', ...common });
-  const store = new Store({ redis: redisLink, nats: link, acceptEmpty: null, ...common });
+  const store = new Store({ redis: redisLink, nats: link, recovery: null, ...common });
   lifecycle = new Lifecycle([redisLink, link, store], { log: silentLog, stopDeadlineMs: 5000 });
   await lifecycle.start();
   table = new RowTable(identities, store);

@@ -3,20 +3,31 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Component, type Condition, Gate, type Log, MyelinError, type Readiness } from '@myelin/service';
 import { greatestIncarnation, type NatsLink } from '@myelin/state-stream';
 import { advanceOpening, type IncarnationLook, type OpeningAnswers, type OpeningDeed, type OpeningState } from './opening-state.ts';
+import { type RecoveryScope, recoveryScopes } from './recovery.ts';
 import type { RedisLink } from './redis-link.ts';
 import { plainScript, type Script } from './script.ts';
-import { lookAtIncarnation, openIncarnation } from './scripts/incarnation.lua.ts';
+import { acceptEmpty, lookAtIncarnation, openIncarnation } from './scripts/incarnation.lua.ts';
 
 /** What a store needs. */
 export interface StoreOptions {
   readonly redis: RedisLink;
   /** Asked for the greatest incarnation before a new one is opened. */
   readonly nats: NatsLink;
-  /** The incarnation whose rows an operator gives up: see `Store`. */
-  readonly acceptEmpty: bigint | null;
+  /** How the service's rows come back when Redis has lost them; null: it has none to lose. */
+  readonly recovery: Recovery | null;
   readonly log: Log;
   /** Gets the condition `incarnation`. */
   readonly readiness: Readiness;
+}
+
+/** Runs a script under the incarnation that is recovering. Throws `unavailable` when Redis is away or has gone on to another one. */
+export type ScriptRunner = (script: Script, ...args: (string | number)[]) => Promise<Reply>;
+
+/** How a service's rows come back (design C4). */
+export interface Recovery {
+  readonly scope: RecoveryScope;
+  /** One attempt, repeated until it ends: null when the rows are back, by this replica or another one; else what is missing, for people. */
+  attempt(incarnation: bigint, run: ScriptRunner): Promise<string | null>;
 }
 
 /** Words, numbers and texts of a script's answer. */
@@ -24,12 +35,16 @@ export type Reply = readonly string[];
 
 const looking = plainScript(lookAtIncarnation);
 const opening = plainScript(openIncarnation);
+const accepting = plainScript(acceptEmpty);
 const retryMs = 500;
 const natsWithinMs = 500;
 
 type Deeds = { readonly [D in OpeningDeed]: (state: Extract<OpeningState, { readonly does: D }>) => Promise<OpeningAnswers[D]> };
 
-/** Durable state in Redis: runs scripts under the current incarnation, and opens a new one where Redis has none, as opening-state.ts decides. */
+/**
+ * Durable state in Redis: runs scripts under the current incarnation, and opens a new one where Redis has none, as opening-state.ts decides. While the service's rows are on their way back, only
+ * what brings them runs.
+ */
 export class Store implements Component {
   readonly name = 'store';
   readonly #options: StoreOptions;
@@ -39,6 +54,7 @@ export class Store implements Component {
   readonly #deeds: Deeds;
   #state: OpeningState = { does: 'look' };
   #opening: Promise<void> | null = null;
+  #recovering: bigint | null = null;
 
   constructor(options: StoreOptions) {
     this.#options = options;
@@ -61,6 +77,31 @@ export class Store implements Component {
     return this.#state.incarnation;
   }
 
+  /** The incarnation under which the service's rows are on their way back; null where they are there, or nothing is known. */
+  get recovering(): bigint | null {
+    return this.#recovering;
+  }
+
+  /**
+   * Takes an operator's word that what can't be recovered in this incarnation is given up. Throws `failed_precondition` where another one holds, or nothing is missing: a word that is repeated after
+   * a later loss does nothing.
+   */
+  async acceptEmpty(incarnation: bigint): Promise<void> {
+    const [word, current, isRecovering] = await this.#evaluate(accepting, `${incarnation}`);
+    if (word === 'ok') {
+      this.#options.log.warn({ incarnation: `${incarnation}` }, 'an operator gave up what could not be recovered');
+      return;
+    }
+    const what = isRecovering === '1' ? `${current} is recovering` : 'nothing is recovering';
+    throw new MyelinError('failed_precondition', `incarnation ${incarnation} waits for nobody's word: ${what}`);
+  }
+
+  /** Runs a script for whoever brings rows back. Throws `unavailable` while nothing is recovering. */
+  async runRecovering(script: Script, ...args: (string | number)[]): Promise<Reply> {
+    if (this.#recovering === null) throw this.#notOpen();
+    return this.#runIn(this.#recovering, script, ...args);
+  }
+
   /**
    * Runs a state script with these arguments behind the incarnation and returns its answer. Throws `unavailable` when Redis is away, or while no
    * incarnation is open.
@@ -79,6 +120,12 @@ export class Store implements Component {
     throw this.#notOpen();
   }
 
+  async #runIn(incarnation: bigint, script: Script, ...args: (string | number)[]): Promise<Reply> {
+    const reply = await this.#evaluate(script, `${incarnation}`, ...args);
+    if (reply[0] === 'incarnation') throw new MyelinError('unavailable', 'Redis has gone on to another incarnation');
+    return reply;
+  }
+
   #notOpen(): MyelinError {
     const reason =
       this.#options.readiness.missing.find(({ name }) => name === this.#condition.name)?.reason ?? 'another incarnation is open';
@@ -86,7 +133,7 @@ export class Store implements Component {
   }
 
   #reopen(): void {
-    this.#state = advanceOpening(this.#state, null, null);
+    this.#state = advanceOpening(this.#state, null);
     this.#known.close();
     this.#condition.missing('looking for the incarnation');
     this.#opening = this.#open();
@@ -100,26 +147,34 @@ export class Store implements Component {
         this.#state = { does: 'wait', problem: (error as Error).message };
       }
       if (this.#state.does === 'wait') this.#condition.missing(this.#state.problem);
+      if (this.#state.does === 'recover') this.#noteRecovery(this.#state.incarnation);
     }
     if (this.#state.does !== 'work') return;
+    this.#recovering = null;
     this.#condition.ready();
     this.#known.open();
     this.#options.log.info({ incarnation: `${this.#state.incarnation}` }, 'incarnation is open');
   }
 
+  #noteRecovery(incarnation: bigint): void {
+    if (this.#recovering === incarnation) return;
+    this.#recovering = incarnation;
+    this.#options.log.warn({ incarnation: `${incarnation}` }, 'Redis has lost its rows: they are brought back');
+  }
+
   async #step<D extends OpeningDeed>(state: Extract<OpeningState, { readonly does: D }>): Promise<OpeningState> {
     const deed = this.#deeds[state.does] as (state: OpeningState) => Promise<OpeningAnswers[D]>;
-    return advanceOpening(state, await deed(state), this.#options.acceptEmpty);
+    return advanceOpening(state, await deed(state));
   }
 
   #wire(): Deeds {
-    const { redis, nats, acceptEmpty, log } = this.#options;
+    const { redis, nats, recovery } = this.#options;
     const { signal } = this.#stopping;
     return {
       wait: () => sleep(retryMs, null, { signal }),
       look: async () => {
         await redis.connected(signal);
-        return lookOf(await this.#evaluate(looking, randomUUID()));
+        return lookOf(await this.#evaluate(looking, randomUUID(), recovery?.scope ?? ''));
       },
       'ask NATS': async () => {
         this.#condition.missing('Redis is empty: waiting for NATS, to see which incarnations there have been');
@@ -128,9 +183,10 @@ export class Store implements Component {
         return greatestIncarnation(connection, nats.ways);
       },
       open: async ({ life, greatest }) => {
-        if (greatest === acceptEmpty) log.warn({ incarnation: `${greatest}` }, 'an operator gave up the rows of an incarnation');
-        return lookOf(await this.#evaluate(opening, life, `${greatest}`));
+        await this.#evaluate(opening, life, `${greatest}`, ...recoveryScopes);
+        return null;
       },
+      recover: ({ incarnation }) => recovery!.attempt(incarnation, (script, ...args) => this.#runIn(incarnation, script, ...args)),
       work: () => Promise.resolve(null),
     };
   }
@@ -148,6 +204,7 @@ export class Store implements Component {
   }
 }
 
-function lookOf([word, text]: Reply): IncarnationLook {
-  return word === 'open' ? { word, incarnation: BigInt(text!) } : { word: 'empty', life: text! };
+function lookOf([word, text, isRecovering]: Reply): IncarnationLook {
+  if (word === 'open') return { word, incarnation: BigInt(text!), isRecovering: isRecovering === '1' };
+  return { word: 'empty', life: text! };
 }

@@ -14,7 +14,7 @@ it('old tombstones leave bucket and Redis; younger ones, rows that came back and
   const common = { log: silentLog, readiness };
   const redisLink = new RedisLink({ url: redis.url, ...common });
   const link = new NatsLink({ url: nats.url, name: 'test', security: 'insecure', ...common });
-  const store = new Store({ redis: redisLink, nats: link, acceptEmpty: null, ...common });
+  const store = new Store({ redis: redisLink, nats: link, recovery: null, ...common });
   const relay = new Relay({ kind: identities, redis: redisLink, store, nats: link, meter: new Metrics('test').meter, ...common });
   const lifecycle = new Lifecycle([redisLink, link, store, relay], { log: silentLog, stopDeadlineMs: 5000 });
   const signal = AbortSignal.timeout(20_000);

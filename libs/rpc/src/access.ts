@@ -21,6 +21,7 @@ type RulesFor<D extends ServiceDefinition> = {
 /** Nodes register, take numbers and give them back, and say and ask what is applied, each for itself. What there is they read from the streams. */
 const identity: RulesFor<typeof IdentityServiceService> = {
   registerNode: { nodeIn: 'name' },
+  presentState: { nodeIn: 'node' },
   // For whoever knows that it is gone.
   removeNode: 'nobody',
   allocate: { nodeIn: 'node' },
@@ -39,6 +40,7 @@ const policy: RulesFor<typeof PolicyServiceService> = {
   apply: 'nobody',
   delete: 'nobody',
   list: 'nobody',
+  acceptEmpty: 'nobody',
   subscribe: { nodeIn: 'node' },
 };
 

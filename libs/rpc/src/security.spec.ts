@@ -15,7 +15,7 @@ import { implementPart } from './testing/index.ts';
 
 const minute = 60_000;
 const within = (from: number, to: number) => ({ from: new Date(Date.now() + from * minute), to: new Date(Date.now() + to * minute) });
-const registration = { continued: false, registration: 7n, revision: undefined };
+const registration = { present: false, continued: false, registration: 7n, revision: undefined };
 const bookmark = (request: number) => ({ message: { $case: 'removed', value: request } }) as SubscribeResponse;
 
 let folder: string;

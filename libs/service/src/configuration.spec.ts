@@ -103,16 +103,6 @@ describe('a configuration', () => {
 
 it('control-plane services share these flags', () => {
   expect(Object.keys(controlPlaneFields)).toEqual(
-    expect.arrayContaining([
-      'listen',
-      'listenUnix',
-      'redis',
-      'nats',
-      'acceptEmpty',
-      'metricsListen',
-      'metricsPrefix',
-      'logLevel',
-      'stopDeadlineMs',
-    ]),
+    expect.arrayContaining(['listen', 'listenUnix', 'redis', 'nats', 'metricsListen', 'metricsPrefix', 'logLevel', 'stopDeadlineMs']),
   );
 });

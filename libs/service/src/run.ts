@@ -32,7 +32,6 @@ export const controlPlaneFields = {
   redis: field.url({ help: 'durable state, redis://[user@]host:port', protocols: ['redis:', 'rediss:'] }),
   redisPasswordFile: field.path<string | null>({ help: 'file with the password to it; read anew at each connection', default: null }),
   nats: field.url({ help: 'state streams', protocols: ['nats:', 'tls:'] }),
-  acceptEmpty: field.bigint<bigint | null>({ help: 'incarnation whose rows are given up, where Redis has lost them', default: null }),
   ...serviceFields,
 };
 

@@ -10,3 +10,4 @@ export { type StreamKind, streamKinds } from './kind.ts';
 export { NatsLink, type NatsLinkOptions } from './nats-link.ts';
 export { mayResume, TombstoneMemory, tombstonesLiveMs } from './retention.ts';
 export { StreamConsumer, type StreamConsumerOptions } from './stream-consumer.ts';
+export { newestWholeBucket, type WholeBucket } from './whole-bucket.ts';

@@ -63,8 +63,8 @@ const users: Readonly<Record<string, User>> = {
   'identity-allocator': { account: 'identity', calls: [...read, ...keep], abroad: { policy: look, service: look }, writes: true },
   'policy-compiler': { account: 'policy', calls: [...read, ...keep], abroad: { identity: read, service: look }, writes: true },
   'lb-controller': { account: 'service', calls: [...read, ...keep], abroad: { identity: look, policy: look }, writes: true },
-  // Asks for the greatest incarnation, once.
-  ipam: { account: 'identity', calls: look, abroad: { policy: look, service: look }, writes: false },
+  // Asks for the greatest incarnation, and reads the nodes' ranges, after a loss of Redis.
+  ipam: { account: 'identity', calls: read, abroad: { policy: look, service: look }, writes: false },
   node: { account: 'identity', calls: read, abroad: { service: read }, writes: false },
 };
 

@@ -251,12 +251,12 @@ describe('the publishers', () => {
   );
 });
 
-it('a service that publishes nothing looks which streams there are, and that is all', async () => {
+it('a service that publishes nothing reads, and writes, makes and removes nothing', async () => {
   const denied = [
     subject,
-    '$JS.API.STREAM.INFO.KV_identities_5_1',
-    '$JS.API.STREAM.MSG.GET.KV_identities_5_1',
-    '$JS.API.CONSUMER.CREATE.KV_identities_5_1.a.b',
+    '$JS.API.STREAM.CREATE.KV_identities_5_2',
+    '$JS.API.STREAM.PURGE.KV_identities_5_1',
+    '$JS.API.STREAM.DELETE.KV_identities_5_1',
   ];
   const refused = await refusals({ kind: 'service', name: 'ipam' }, denied, ['$JS.EVENT.ADVISORY.>']);
   expect(refused).toEqual([...denied.map((text) => `publish ${text}`), 'subscription $JS.EVENT.ADVISORY.>'].sort());

@@ -58,7 +58,7 @@ function disturb(world: World, random: Random): void {
     [6, () => world.pause(random.pick(world.processes), random.pick([1000, 5000, minuteMs, 2 * hourMs]))],
     [2, () => world.wipeNats()],
     [1, () => world.wipeRedis()],
-    [2, () => world.redis.incarnation === null && world.acceptEmpty(random.pick(world.replicas))],
+    [2, () => world.redis.isRecovering && world.acceptEmpty()],
     // A long time in which little happens.
     [2, () => world.pass(random.pick([minuteMs, 40 * minuteMs, hourMs + minuteMs]))],
   ];
@@ -87,8 +87,7 @@ export function comeToRest(world: World, random: Random): void {
 function settle(world: World, random: Random): void {
   let quiet = 0;
   for (let i = 0; i < stepsToRest; i++) {
-    if (world.redis.incarnation === null && world.nats.greatestIncarnation() > 0n && random.chance(0.01))
-      world.acceptEmpty(random.pick(world.replicas));
+    if (world.redis.isRecovering && random.chance(0.01)) world.acceptEmpty();
     const possible = world.possible();
     if (possible.length > 0) random.pick(possible)();
     else pass(world);

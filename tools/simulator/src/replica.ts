@@ -2,6 +2,7 @@ import {
   advanceOpening,
   advanceRelay,
   afterFailure,
+  decideRecovery,
   leaseMs,
   type OpeningAnswers,
   type OpeningDeed,
@@ -44,8 +45,6 @@ export class Replica implements Process {
   readonly relay: Machine & { state: RelayState };
   readonly client: Machine;
   readonly machines: readonly Machine[];
-  /** The incarnation whose rows the operator gave up when he started it. */
-  acceptEmpty: bigint | null = null;
   /** Changes to be made next, each one attempt; null removes. */
   readonly wishes: { readonly key: string; readonly value: string | null }[] = [];
   readonly #around: Surroundings;
@@ -83,7 +82,7 @@ export class Replica implements Process {
       begin: () =>
         machine.state.does === 'work' ? null : (deeds[machine.state.does] as (state: OpeningState) => Doing<unknown>)(machine.state),
       answer: (value: unknown) => {
-        machine.state = advanceOpening(machine.state, value as never, this.acceptEmpty);
+        machine.state = advanceOpening(machine.state, value as never);
       },
       describe: () => machine.state.does,
       fail: ({ message }: Error) => {
@@ -114,7 +113,7 @@ export class Replica implements Process {
   /** A script was refused: as the store does, look which incarnation there is. */
   #noteOther(error: Error): void {
     if (error instanceof OtherIncarnation && this.#incarnation === error.believed)
-      this.opening.state = advanceOpening(this.opening.state, null as never, null);
+      this.opening.state = advanceOpening(this.opening.state, null as never);
   }
 
   #change(): Doing<unknown> | null {
@@ -134,7 +133,27 @@ export class Replica implements Process {
       },
       look: () => atOnce(() => redis.look(uniqueName())),
       'ask NATS': () => atOnce(() => nats.greatestIncarnation()),
-      open: ({ life, greatest }) => atOnce(() => redis.open(life, greatest)),
+      open: ({ life, greatest }) =>
+        atOnce(() => {
+          redis.open(life, greatest);
+          return null;
+        }),
+      *recover({ incarnation }) {
+        yield undefined;
+        const standing = redis.standing(incarnation);
+        if (standing === null) return null;
+        yield undefined;
+        const whole = nats
+          .list()
+          .map((bucket) => nats.contents(bucket))
+          .findLast(({ isWhole }) => isWhole);
+        const decision = decideRecovery({ incarnation, isWhole: whole !== undefined, isAccepted: standing.isAccepted, presenters: null });
+        if (decision.does === 'wait') return decision.problem;
+        const rows = [...(whole?.entries ?? [])].flatMap(([key, { value }]) => (value === null ? [] : [[key, value] as const]));
+        yield undefined;
+        redis.restore(incarnation, new Map(rows));
+        return null;
+      },
       work: () => atOnce(() => null),
     };
   }

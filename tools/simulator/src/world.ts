@@ -44,12 +44,16 @@ export class World {
   readonly #floors = new Map<Follower, Revision>();
   readonly #givenUp = new Set<bigint>();
   #isCut = false;
+  #isRecovering = false;
+  /** There was a whole bucket when Redis was emptied. */
+  #wasWhole = false;
   #opened = 0n;
   #names = 0;
 
   constructor(mutation: Mutation = {}) {
     const onState = (revision: Revision, rows: ReadonlyMap<string, string>) => this.#noteState(revision, rows);
     this.redis = new (mutation.redis ?? RedisModel)(kind, () => this.nowMs, onState);
+    this.redis.begin();
     this.nats = new (mutation.nats ?? NatsModel)((before, after) => this.#checkPut(before, after));
     const around: Surroundings = { redis: this.redis, nats: this.nats, nowMs: () => this.nowMs, uniqueName: () => `${++this.#names}` };
     const events = { onHandled: (follower: Follower, handover: Handover) => this.#checkHandover(follower, handover) };
@@ -158,17 +162,18 @@ export class World {
   /** Takes time, as a restart does: no two incarnations are opened in the same millisecond of Redis' clock. */
   wipeRedis(): void {
     this.#say('Redis loses everything');
+    this.#wasWhole = this.#hasWholeBucket();
     this.redis.wipe();
+    this.#isRecovering = false;
     this.pass(1);
   }
 
-  /** The operator restarts a replica with --accept-empty for the incarnation whose rows are lost. */
-  acceptEmpty(replica: Replica): void {
-    const lost = this.nats.greatestIncarnation();
-    this.#say(`the operator gives ${lost} up at ${replica.name}`);
-    this.#givenUp.add(lost);
-    this.crash(replica);
-    replica.acceptEmpty = lost;
+  /** The operator gives up what is missing, in the incarnation that he was told (default: the present one). */
+  acceptEmpty(incarnation: bigint | null = this.redis.incarnation): void {
+    if (incarnation === null) return;
+    this.#say(`the operator gives up what is missing in ${incarnation}`);
+    this.#givenUp.add(incarnation);
+    this.redis.accept(incarnation);
   }
 
   // Whether all is well.
@@ -178,6 +183,7 @@ export class World {
     const { revision } = this.redis;
     return (
       this.redis.incarnation !== null &&
+      !this.redis.isRecovering &&
       this.redis.outboxLength === 0 &&
       this.followers.every(({ delivery }) => delivery.handled !== null && compareRevisions(delivery.handled, revision) === 0)
     );
@@ -195,12 +201,22 @@ export class World {
 
   #noteState(revision: Revision, rows: ReadonlyMap<string, string>): void {
     this.#states.set(formatRevision(revision), textOf(rows));
-    if (revision.counter > 0n) return;
-    if (revision.incarnation <= this.#opened) throw new Violation(`incarnation ${revision.incarnation} after ${this.#opened}`);
-    const lost = this.nats.list().find(({ incarnation }) => incarnation === this.#opened);
-    if (lost !== undefined && this.nats.contents(lost).isWhole && !this.#givenUp.has(this.#opened))
-      throw new Violation(`incarnation ${revision.incarnation} is opened over the rows of ${this.#opened}, which nobody gave up`);
+    if (this.#isRecovering && !this.redis.isRecovering) this.#checkRestored();
+    this.#isRecovering = this.redis.isRecovering;
+    if (revision.incarnation === this.#opened) return;
+    if (revision.incarnation < this.#opened) throw new Violation(`incarnation ${revision.incarnation} after ${this.#opened}`);
     this.#opened = revision.incarnation;
+  }
+
+  /** Rows come back from a whole bucket, or by an operator's word for this very incarnation. */
+  #checkRestored(): void {
+    const { incarnation } = this.redis;
+    if (this.#wasWhole || this.#hasWholeBucket() || this.#givenUp.has(incarnation!)) return;
+    throw new Violation(`incarnation ${incarnation} goes on without its rows, which nobody gave up`);
+  }
+
+  #hasWholeBucket(): boolean {
+    return this.nats.list().some((bucket) => this.nats.contents(bucket).isWhole);
   }
 
   #checkPut(before: Message | null, after: Message): void {

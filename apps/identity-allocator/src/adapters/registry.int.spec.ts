@@ -2,7 +2,7 @@ import { address, formatAddress, prefix } from '@myelin/address';
 import type { EndpointAddress, Identity } from '@myelin/contracts/identity';
 import { RedisLink, RowTable, Store } from '@myelin/outbox';
 import { Lifecycle, Readiness, silentLog } from '@myelin/service';
-import { type ChildServer, eventually, startRedis } from '@myelin/service/testing';
+import { type ChildServer, startRedis } from '@myelin/service/testing';
 import { NatsLink, streamKinds } from '@myelin/state-stream';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -98,6 +98,7 @@ let redis: ChildServer;
 let link: RedisLink;
 let registry: Registry;
 let lifecycle: Lifecycle;
+let incarnation: bigint;
 let identities: RowTable<Identity>;
 let endpoints: RowTable<EndpointAddress>;
 beforeAll(async () => {
@@ -106,11 +107,10 @@ beforeAll(async () => {
   link = new RedisLink({ url: redis.url, ...common });
   // Redis has an incarnation at once, so NATS is never asked.
   const nats = new NatsLink({ url: 'nats://127.0.0.1:1', name: 'test', security: 'insecure', ...common });
-  const store = new Store({ redis: link, nats, acceptEmpty: null, ...common });
+  const store = new Store({ redis: link, nats, recovery: null, ...common });
   lifecycle = new Lifecycle([link, store], { log: silentLog, stopDeadlineMs: 5000 });
   await lifecycle.start();
-  await eventually(() => link.run((client) => client.set('myelin:incarnation', '7')));
-  await store.incarnation(AbortSignal.timeout(5000));
+  incarnation = await store.incarnation(AbortSignal.timeout(5000));
   registry = new Registry(store, { leaseMs: 15_000, quarantineMs: 600_000 });
   identities = new RowTable(streamKinds.identities, store);
   endpoints = new RowTable(streamKinds.endpoints, store);
@@ -123,7 +123,7 @@ afterAll(async () => {
 async function begin(): Promise<ModelNode[]> {
   await link.run(async (client) => {
     await client.flushall();
-    await client.set('myelin:incarnation', '7');
+    await client.set('myelin:incarnation', `${incarnation}`);
     for (const of of [0, 1])
       for (const [name, ...args] of blockCommands(`n${of}`, [`10.244.${of}.0/24`])) await client.call(name!, ...args);
   });

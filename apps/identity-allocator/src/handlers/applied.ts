@@ -1,6 +1,7 @@
 import type { AwaitAppliedRequest, AwaitAppliedResponse, ReportAppliedRequest } from '@myelin/contracts/identity';
 import type { Revision } from '@myelin/contracts/types';
 import type { Applied, Reports } from '@myelin/identity-rules';
+import type { Store } from '@myelin/outbox';
 import { zeroRevision } from '@myelin/revision';
 import { type Log, MyelinError } from '@myelin/service';
 import type { Registry } from '../adapters/registry.ts';
@@ -10,14 +11,16 @@ import { readNodeName, readSession } from './request.ts';
 /** What the calls about applied revisions need. */
 export interface AppliedParts {
   readonly registry: Pick<Registry, 'report' | 'missed'>;
+  readonly store: Pick<Store, 'recovering'>;
   readonly reports: Reports;
   readonly appliedWithinMs: number;
   readonly log: Log;
 }
 
-/** Takes a node's report. */
-export async function reportApplied({ registry }: AppliedParts, request: ReportAppliedRequest): Promise<Record<string, never>> {
+/** Takes a node's report. While rows are on their way back there is no session to report for: the node registers, and is told to present what it knows. */
+export async function reportApplied({ registry, store }: AppliedParts, request: ReportAppliedRequest): Promise<Record<string, never>> {
   const session = readSession(request.node, request.session);
+  if (store.recovering !== null) throw sessionRefusal(`node ${session.node}`, session.node, { outcome: 'unregistered' });
   const {
     identityRevision: identities = zeroRevision,
     endpointRevision: endpoints = zeroRevision,

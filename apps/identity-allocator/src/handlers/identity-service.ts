@@ -2,7 +2,7 @@ import { parseAddress } from '@myelin/address';
 import type { Identity, IdentityServiceService, WatchResponse, WhoIsResponse } from '@myelin/contracts/identity';
 import type { Reports } from '@myelin/identity-rules';
 import { identityRanges, parseLabel, type ReservedName, reservedIdentities, reservedLabels, reservedName } from '@myelin/labels';
-import type { RowTable } from '@myelin/outbox';
+import type { RowTable, Store } from '@myelin/outbox';
 import type { Handlers } from '@myelin/rpc';
 import { isMyelinError, type Log, MyelinError } from '@myelin/service';
 import type { StreamConsumer } from '@myelin/state-stream';
@@ -10,6 +10,7 @@ import type { Registry } from '../adapters/registry.ts';
 import type { IdentityFeed } from '../domain/identity-feed.ts';
 import { hasLabels, preferredNumbers, readLabelSet } from '../domain/label-set.ts';
 import { awaitApplied, isAppliedByOthers, reportApplied } from './applied.ts';
+import { takeState } from './present.ts';
 import { endpointRefusal, registerRefusal } from './refusal.ts';
 import { readAddresses, readNodeName, readPodCidrs, readSession, readWord } from './request.ts';
 
@@ -18,6 +19,8 @@ type Service = Handlers<typeof IdentityServiceService>;
 /** What the handlers work with. */
 export interface IdentityServiceParts {
   readonly registry: Registry;
+  /** Says whether rows that Redis has lost are on their way back. */
+  readonly store: Store;
   readonly identities: RowTable<Identity>;
   readonly stream: Pick<StreamConsumer<Identity>, 'waitFor'>;
   readonly feed: IdentityFeed;
@@ -33,6 +36,7 @@ export interface IdentityServiceParts {
 export function identityService(parts: IdentityServiceParts): Service {
   return {
     registerNode: (request) => register(parts, request),
+    presentState: (request) => takeState(parts.store, request),
     removeNode: async (request) => {
       const name = readNodeName(request.name);
       const { nodes: nodeRevision, endpoints: endpointRevision } = await parts.registry.removeNode(name);
@@ -79,10 +83,11 @@ export function identityService(parts: IdentityServiceParts): Service {
 type RequestOf<K extends keyof Service> = Parameters<Service[K]>[0];
 
 async function register(
-  { registry, log }: IdentityServiceParts,
+  { registry, store, log }: IdentityServiceParts,
   request: RequestOf<'registerNode'>,
 ): Promise<Awaited<ReturnType<Service['registerNode']>>> {
   const name = readNodeName(request.name);
+  if (store.recovering !== null) return { registration: 0n, revision: undefined, continued: false, present: true };
   const uid = readWord('node UID', request.uid);
   const result = await registry.register(
     { name, uid },
@@ -92,7 +97,7 @@ async function register(
   if (result.outcome !== 'ok') throw registerRefusal(name, result);
   const { registration, revision, continued } = result;
   log.info({ node: name, uid, registration: `${registration}` }, 'node registered');
-  return { registration, revision, continued };
+  return { registration, revision, continued, present: false };
 }
 
 async function allocate(parts: IdentityServiceParts, request: RequestOf<'allocate'>): Promise<Awaited<ReturnType<Service['allocate']>>> {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import type { AllocateRequest, Session } from '@myelin/contracts/identity';
+import type { AllocateRequest, EndpointClaim, KnownRow, Session } from '@myelin/contracts/identity';
 import type { Revision } from '@myelin/contracts/types';
 import { Lifecycle, Readiness, silentLog } from '@myelin/service';
 import { type ChildServer, startNats, startRedis } from '@myelin/service/testing';
@@ -48,14 +48,14 @@ export class TestedCluster {
     const podCidrs = [`10.244.${number}.0/24`, `fd00:10:244:${number}::/64`];
     this.giveBlocks(node, ...podCidrs);
     const register = async () => {
-      const { registration, revision, continued } = await client.registerNode({
+      const { registration, revision, continued, present } = await client.registerNode({
         name: node,
         uid: `uid-${node}`,
         addresses: [`192.168.0.${number}`],
         podCidrs,
       });
-      session = { registration, counter: 0n };
-      return { registration, revision, continued };
+      if (!present) session = { registration, counter: 0n };
+      return { registration, revision, continued, present };
     };
     let session: Session;
     const { registration } = await register();
@@ -71,8 +71,11 @@ export class TestedCluster {
     });
     const report = (at: TestedAllocator['client'], identityRevision: Revision, endpointRevision?: Revision, nodeRevision?: Revision) =>
       at.reportApplied({ node, session, identityRevision, endpointRevision, nodeRevision });
+    const present = (claims: EndpointClaim[], rows: KnownRow[] = []) => client.presentState({ node, rows, claims, last: true });
     return {
       node,
+      podCidrs,
+      present,
       registration,
       register,
       session: () => session,
@@ -85,20 +88,22 @@ export class TestedCluster {
     };
   }
 
-  /** The table that a consumer of a stream ends up with. */
+  /** The table that a consumer of a stream ends up with, and the keys of all rows that were removed. */
   consume<Row>(kind: StreamKind<Row>) {
     const readiness = new Readiness();
     const link = new NatsLink({ url: this.nats.url, name: 'test', security: 'insecure', log: silentLog, readiness });
     const rows = new Map<string, Row>();
+    const removals: string[] = [];
     const onBatch = ({ changed, removed }: StreamBatch<Row>) => {
       for (const { key, row } of changed) rows.set(key, row);
       for (const { key } of removed) rows.delete(key);
+      removals.push(...removed.map(({ key }) => key));
     };
     const consumer = new StreamConsumer({ kind, link, log: silentLog, readiness, onBatch });
     const lifecycle = new Lifecycle([link, consumer], { log: silentLog, stopDeadlineMs: 5000 });
     this.#cleanUp.push(() => lifecycle.stop());
     void lifecycle.start();
-    return { rows, consumer };
+    return { rows, removals, consumer };
   }
 }
 

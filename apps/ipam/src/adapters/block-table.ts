@@ -1,7 +1,7 @@
 import { comparePrefixes, formatPrefix, type Prefix, prefix } from '@myelin/address';
-import { blocksLua, boundsOf, type Store, stateScript } from '@myelin/outbox';
+import { blocksLua, boundsOf, recoveryLua, type Store, stateScript } from '@myelin/outbox';
 import type { Pool } from '../domain/pool.ts';
-import { acquireBlocks, listBlocks, releaseBlocks } from './block.lua.ts';
+import { acquireBlocks, listBlocks, notePresented, releaseBlocks } from './block.lua.ts';
 
 /** What became of a wish for blocks. */
 export type AcquireOutcome =
@@ -17,10 +17,12 @@ export interface HeldBlock {
 }
 
 const acquire = stateScript(acquireBlocks, blocksLua);
+const present = stateScript(acquireBlocks, blocksLua, recoveryLua, notePresented);
 const release = stateScript(releaseBlocks, blocksLua);
 const list = stateScript(listBlocks, blocksLua);
 
-const bounded = (of: Prefix): [string, string] => {
+/** A block as scripts take it: CIDR, bounds. */
+export const bounded = (of: Prefix): [string, string] => {
   const { first, last } = boundsOf(of);
   return [formatPrefix(of), `${first} ${last}`];
 };
@@ -37,8 +39,26 @@ export class BlockTable {
 
   /** Gives `node` these blocks, all or none, unless it has some or another node's are in the way. */
   async acquire(node: string, blocks: readonly Prefix[]): Promise<AcquireOutcome> {
+    return this.#take(node, blocks, (...args) => this.#store.run(acquire, ...args));
+  }
+
+  /** Takes the blocks that a node says it has, while they are on their way back after a loss. */
+  async present(node: string, blocks: readonly Prefix[]): Promise<AcquireOutcome> {
+    return this.#take(node, blocks, (...args) => this.#store.runRecovering(present, ...args));
+  }
+
+  /** Whether blocks are on their way back after a loss. */
+  get isRecovering(): boolean {
+    return this.#store.recovering !== null;
+  }
+
+  async #take(
+    node: string,
+    blocks: readonly Prefix[],
+    run: (...args: (string | number)[]) => Promise<readonly string[]>,
+  ): Promise<AcquireOutcome> {
     const pools = this.#pools.flatMap((pool) => bounded(pool.prefix));
-    const [word, ...rest] = await this.#store.run(acquire, node, this.#pools.length, ...pools, ...blocks.flatMap(bounded));
+    const [word, ...rest] = await run(node, this.#pools.length, ...pools, ...blocks.flatMap(bounded));
     if (word === 'held') return { outcome: 'held', blocks: rest.map(prefix).sort(comparePrefixes) };
     if (word === 'overlap') return { outcome: 'overlap', wanted: rest[0]!, other: rest[1]!, holder: rest[2]! };
     return { outcome: 'given' };

@@ -26,7 +26,8 @@ export class IpamHandlers implements Handlers<typeof IpamServiceService> {
     const requested = parseRequestedCidrs(node, request.requestedCidrs);
     for (let attempt = 0; attempt < attempts; attempt++) {
       const blocks = requested.length > 0 ? requested : await this.#choose(node);
-      const result = await this.#table.acquire(node, blocks);
+      const isPresented = this.#table.isRecovering && requested.length > 0;
+      const result = await (isPresented ? this.#table.present(node, blocks) : this.#table.acquire(node, blocks));
       if (result.outcome === 'held') return { cidrs: keep(node, result.blocks, requested) };
       if (result.outcome === 'given') {
         const cidrs = [...blocks].sort(comparePrefixes).map(formatPrefix);

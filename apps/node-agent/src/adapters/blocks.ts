@@ -26,6 +26,7 @@ export class Blocks {
   readonly #stopping = new AbortController();
   readonly #known = Promise.withResolvers<readonly Prefix[]>();
   #asking: Promise<void> | null = null;
+  #presenting: Promise<void> | null = null;
 
   constructor(options: BlocksOptions) {
     this.#options = options;
@@ -56,9 +57,17 @@ export class Blocks {
     return this.#known.promise;
   }
 
+  /** Says to ipam which ones the node has, where ipam may have lost that; in the background, until it is heard. */
+  present(): void {
+    if (this.#presenting !== null) return;
+    this.#presenting = this.#present().finally(() => {
+      this.#presenting = null;
+    });
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#asking;
+    await Promise.all([this.#asking, this.#presenting]);
     this.#known.reject(new MyelinError('unavailable', 'stopped before the node had address blocks'));
   }
 
@@ -82,6 +91,27 @@ export class Blocks {
         const reason = (error as Error).message;
         this.#condition.missing(reason);
         if (!isTransient(error)) log.error({ reason }, 'address blocks were refused');
+      }
+      await sleep(retryMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  async #present(): Promise<void> {
+    const { node, channel, state, log } = this.#options;
+    const client = clientOf(IpamServiceService, channel);
+    const { signal } = this.#stopping;
+    const held = state.read<readonly string[]>(file);
+    if (held === null) return;
+    while (!signal.aborted) {
+      try {
+        await client.acquireBlocks({ node, requestedCidrs: [...held] }, { signal });
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isTransient(error)) {
+          log.error({ reason: (error as Error).message, cidrs: held }, 'ipam does not take the blocks of this node for its own any more');
+          return;
+        }
       }
       await sleep(retryMs, undefined, { signal }).catch(() => {});
     }

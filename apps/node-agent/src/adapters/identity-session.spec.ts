@@ -40,7 +40,7 @@ beforeEach(async () => {
   metrics = new Metrics('myelin');
   let registrations = 0n;
   const service: Partial<Service> = {
-    registerNode: () => ({ registration: ++registrations, revision: undefined, continued: true }),
+    registerNode: () => ({ registration: ++registrations, revision: undefined, continued: true, present: false }),
     allocate: (request) => {
       answer('Allocate', request.session!);
       return { identity: 300, identityRevision: undefined, endpointRevision: undefined, identityApplied: true };
@@ -73,6 +73,8 @@ beforeEach(async () => {
     state,
     ...common,
     refusedRetryMs: 1,
+    known: () => ({ claims: [], rows: [] }),
+    onLoss: () => {},
     onRegistered: () => {},
   });
   cleanUp.push(

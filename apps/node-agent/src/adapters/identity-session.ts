@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Address, formatAddress, formatPrefix, type Prefix } from '@myelin/address';
-import { IdentityServiceService, type Session } from '@myelin/contracts/identity';
+import { type EndpointClaim, IdentityServiceService, type KnownRow, type Session } from '@myelin/contracts/identity';
 import type { Revision } from '@myelin/contracts/types';
-import { type Assignment, CallCounter } from '@myelin/identity-rules';
+import { type Assignment, CallCounter, type EndpointRecord, heldBy } from '@myelin/identity-rules';
 import { laterRevision, zeroRevision } from '@myelin/revision';
 import { type Channel, clientOf, isMyelinError, isTransient, type MyelinError, type RpcClient } from '@myelin/rpc';
 import type { Condition, Log, Readiness } from '@myelin/service';
@@ -15,6 +15,8 @@ const file = 'session';
 const retryMs = 300;
 /** How long the allocator may wait for other nodes: it gives up after a second itself. */
 const othersWithinMs = 1500;
+/** Rows in one message. */
+const rowsAtOnce = 2000;
 
 /** What the node says of itself. */
 export interface NodeDescription {
@@ -34,8 +36,26 @@ export interface IdentitySessionOptions {
   readonly readiness: Readiness;
   /** After how long a call is sent again that somebody has to make possible first. */
   readonly refusedRetryMs: number;
+  /** What the node knows, for an allocator that has lost its rows. */
+  readonly known: () => KnownState;
+  /** Called when that is asked for: others may have lost theirs, too. */
+  readonly onLoss: () => void;
   /** Called after each registration: the allocator has forgotten what the node had reported; and unless it `continued`, what its endpoints have. */
   readonly onRegistered: (continued: boolean) => void;
+}
+
+/** What a node can tell after a loss (design C4): all endpoints that it has with what they hold, and the rows that it has read. */
+export interface KnownState {
+  readonly claims: readonly EndpointClaim[];
+  readonly rows: Iterable<KnownRow>;
+}
+
+/** What endpoints hold, as the allocator is told. */
+export function claimsOf(records: Iterable<EndpointRecord>): readonly EndpointClaim[] {
+  return heldBy(records).map(({ uid, numbers }) => ({
+    endpointUid: uid,
+    numbers: numbers.map(({ identity, labels, revision }) => ({ number: identity, labels: [...labels], revision })),
+  }));
 }
 
 /** A call about an endpoint. */
@@ -251,10 +271,15 @@ export class IdentitySession {
     const podCidrs = (await blocks.known()).map((prefix: Prefix) => formatPrefix(prefix));
     for (;;) {
       try {
-        const { registration, revision, continued } = await this.#client.registerNode(
+        const { registration, revision, continued, present } = await this.#client.registerNode(
           { ...node, addresses: node.addresses.map(formatAddress), podCidrs },
           { signal },
         );
+        if (present) {
+          await this.#present(signal);
+          await sleep(retryMs, undefined, { signal }).catch(() => {});
+          continue;
+        }
         this.#registrationRevision = revision ?? null;
         this.#condition.ready();
         log.info({ registration }, 'node registered');
@@ -267,5 +292,22 @@ export class IdentitySession {
       }
       await sleep(retryMs, undefined, { signal }).catch(() => {});
     }
+  }
+
+  /** Tells the allocator, which has lost its rows, what the node knows. It is asked for at each attempt to register until the rows are back, and may be told again. */
+  async #present(signal: AbortSignal): Promise<void> {
+    const { node, log, known, onLoss } = this.#options;
+    this.#condition.missing('the identity allocator has lost its rows, and waits for what nodes know');
+    onLoss();
+    const { claims, rows } = known();
+    let chunk: KnownRow[] = [];
+    for (const row of rows) {
+      chunk.push(row);
+      if (chunk.length < rowsAtOnce) continue;
+      await this.#client.presentState({ node: node.name, rows: chunk, claims: [], last: false }, { signal });
+      chunk = [];
+    }
+    await this.#client.presentState({ node: node.name, rows: chunk, claims: [...claims], last: true }, { signal });
+    log.info({ endpoints: claims.length }, 'told the identity allocator what the node knows');
   }
 }

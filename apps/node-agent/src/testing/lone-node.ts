@@ -255,6 +255,11 @@ export class LoneNode {
       '--save',
       '',
     ]);
+    // Whoever sets up a cluster opens its first incarnation: an empty Redis is a loss.
+    const begin = ['nsenter', `--net=${this.#node}`, 'redis-cli', 'SET', 'myelin:incarnation', `${Date.now()}`];
+    await eventually(
+      () => execFileSync(begin[0]!, begin.slice(1), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim() === 'OK',
+    );
     this.#run('nats', ['nats-server', '--addr', '127.0.0.1', '--port', '4222', '--jetstream', '--store_dir', this.#path('nats')]);
     for (const name of services) {
       this.#run(name, [

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { PolicyServiceService, type PolicyReference as WireReference } from '@myelin/contracts/policy';
+import type { Store } from '@myelin/outbox';
 import type { PolicyKind, PolicyReference } from '@myelin/policy-model';
 import { type ImplementedService, implement, MyelinError } from '@myelin/rpc';
 import type { PolicyStore } from '../adapters/policy-store.ts';
@@ -7,8 +8,13 @@ import { type CompiledState, policyKey } from '../domain/compiled-state.ts';
 import { checkSubmission, withUids } from '../domain/submission.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
-/** The gRPC service: documents in, compiled policy out. */
-export function policyService(store: PolicyStore, state: CompiledState, subscriptions: Subscriptions): ImplementedService {
+/** The gRPC service: documents in, compiled policy out. `losses`: takes an operator's word where policies could not be recovered. */
+export function policyService(
+  store: PolicyStore,
+  losses: Pick<Store, 'acceptEmpty'>,
+  state: CompiledState,
+  subscriptions: Subscriptions,
+): ImplementedService {
   return implement(PolicyServiceService, {
     apply: async ({ documents }) => {
       const submission = checkSubmission(documents);
@@ -33,6 +39,10 @@ export function policyService(store: PolicyStore, state: CompiledState, subscrip
         subjects: [...state.subjectsOf(modelReference(row.reference))],
       }));
       return { policies, revision };
+    },
+    acceptEmpty: async ({ incarnation }) => {
+      await losses.acceptEmpty(incarnation);
+      return {};
     },
     subscribe: (requests, context) => subscriptions.serve(requests, context),
   });

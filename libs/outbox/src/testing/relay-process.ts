@@ -34,6 +34,6 @@ const [redisUrl, natsUrl] = process.argv.slice(2) as [string, string];
 const common = { log: silentLog, readiness: new Readiness() };
 const redis = new RedisLink({ url: redisUrl, ...common });
 const nats = new StoppingLink({ url: natsUrl, name: 'relay process', security: 'insecure', ...common });
-const store = new Store({ redis, nats, acceptEmpty: null, ...common });
+const store = new Store({ redis, nats, recovery: null, ...common });
 const relay = new Relay({ kind: streamKinds.identities, redis, store, nats, meter: new Metrics('test').meter, ...common });
 await new Lifecycle([redis, nats, store, relay], { log: silentLog, stopDeadlineMs: 1000 }).start();

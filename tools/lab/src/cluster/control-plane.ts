@@ -14,7 +14,7 @@ import { replicaNames } from '../plan/names.ts';
 import { logFile, serviceSocket } from '../plan/paths.ts';
 import type { LabState } from '../plan/state.ts';
 import type { LabClients } from './clients.ts';
-import { certify, redisPassword, tlsOptions } from './credentials.ts';
+import { certify, redisCli, redisPassword, tlsOptions } from './credentials.ts';
 import type { Deadline } from './deadline.ts';
 import { type Lab, whereIs } from './lab.ts';
 
@@ -51,9 +51,16 @@ function replicaNamed(name: string): { readonly service: Service; readonly repli
 export const certifyControlProcess = (lab: Lab, name: string): CredentialFiles =>
   certify(lab, name, { kind: 'service', name: replicaNamed(name).service });
 
-/** Starts Redis, NATS and the services, all at once: each waits for what it needs. */
-export async function startControlPlane(lab: Lab): Promise<void> {
-  await Promise.all(controlProcesses(lab.state).map((name) => startControlProcess(lab, name)));
+/**
+ * Starts Redis, NATS and the services for the first time. The first incarnation is opened here: a Redis that services find empty has lost what it had (design C4). Else they start all at once: each
+ * waits for what it needs.
+ */
+export async function startControlPlane(lab: Lab, clients: LabClients, deadline: Deadline): Promise<void> {
+  const [redis, ...others] = controlProcesses(lab.state);
+  await startControlProcess(lab, redis!);
+  await controlProcessReady(lab, redis!, clients, deadline);
+  await redisCli(lab.paths, 'SET', 'myelin:incarnation', `${Date.now()}`);
+  await Promise.all(others.map((name) => startControlProcess(lab, name)));
 }
 
 /** Starts one of them, the first time or again. It isn't ready yet. */

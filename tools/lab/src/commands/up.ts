@@ -69,7 +69,7 @@ async function startLab({ lab, clients, deadline, say }: ChangeContext, objects:
   say('starting fabric and control plane');
   await Promise.all([createFabric(lab), mountBpf(paths.bpf, setupPlace(lab))]);
   planNodes(lab, objects.nodes.length > 0 ? objects.nodes : [defaultNode]);
-  await startControlPlane(lab);
+  await startControlPlane(lab, clients, deadline);
   saveState(lab);
   say(`starting ${lab.state.nodes.map(({ name }) => name).join(', ')}`);
   await Promise.all([

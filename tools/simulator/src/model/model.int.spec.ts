@@ -33,7 +33,7 @@ beforeAll(async () => {
   const common = { log: silentLog, readiness: new Readiness() };
   redisLink = new RedisLink({ url: redis.url, ...common });
   link = new NatsLink({ url: nats.url, name: 'test', security: 'insecure', ...common });
-  store = new Store({ redis: redisLink, nats: link, acceptEmpty: null, ...common });
+  store = new Store({ redis: redisLink, nats: link, recovery: null, ...common });
   lifecycle = new Lifecycle([redisLink, link, store], { log: silentLog, stopDeadlineMs: 5000 });
   await lifecycle.start();
 });

@@ -24,6 +24,10 @@ interface Row {
 /** What a Redis holds of one kind; all of it is lost at once. */
 interface Contents {
   incarnation: bigint | null;
+  /** Its rows are not back. */
+  isRecovering: boolean;
+  /** The incarnation for which an operator gave up what is missing. */
+  accepted: bigint | null;
   life: string | null;
   counter: bigint;
   rows: Map<string, Row>;
@@ -36,6 +40,8 @@ interface Contents {
 
 const empty = (): Contents => ({
   incarnation: null,
+  isRecovering: false,
+  accepted: null,
   life: null,
   counter: 0n,
   rows: new Map(),
@@ -96,22 +102,55 @@ export class RedisModel {
     return published !== null && published.incarnation === revision.incarnation && published.counter >= revision.counter;
   }
 
+  get isRecovering(): boolean {
+    return this.#contents.isRecovering;
+  }
+
+  /** Whoever sets up a cluster opens its first incarnation. */
+  begin(): void {
+    this.#contents.incarnation = BigInt(this.#nowMs());
+    this.#note();
+  }
+
   look(name: string): IncarnationLook {
-    const { incarnation } = this.#contents;
-    if (incarnation !== null) return { word: 'open', incarnation };
+    const { incarnation, isRecovering } = this.#contents;
+    if (incarnation !== null) return { word: 'open', incarnation, isRecovering };
     this.#contents.life ??= name;
     return { word: 'empty', life: this.#contents.life };
   }
 
-  open(life: string, greatest: bigint): IncarnationLook {
+  open(life: string, greatest: bigint): void {
     const { incarnation } = this.#contents;
-    if (incarnation !== null) return { word: 'open', incarnation };
-    if (this.#contents.life !== life) return { word: 'empty', life: this.#contents.life ?? '' };
+    if (incarnation !== null || this.#contents.life !== life) return;
     const time = BigInt(this.#nowMs());
-    const opened = time > greatest ? time : greatest + 1n;
-    this.#contents.incarnation = opened;
+    this.#contents.incarnation = time > greatest ? time : greatest + 1n;
+    this.#contents.isRecovering = true;
     this.#note();
-    return { word: 'open', incarnation: opened };
+  }
+
+  /** An operator's word: what is missing in this incarnation is given up. */
+  accept(incarnation: bigint): void {
+    if (this.isNamed(incarnation) && this.#contents.isRecovering) this.#contents.accepted = this.#contents.incarnation;
+  }
+
+  /** Null: nothing is recovering; else whether an operator gave up what is missing. */
+  standing(incarnation: bigint): { readonly isAccepted: boolean } | null {
+    this.#believe(incarnation);
+    return this.#contents.isRecovering ? { isAccepted: this.#contents.accepted === incarnation } : null;
+  }
+
+  /** Brings rows back. */
+  restore(incarnation: bigint, rows: ReadonlyMap<string, string>): void {
+    this.#believe(incarnation);
+    if (!this.#contents.isRecovering) return;
+    for (const [key, value] of rows) this.#announce(key, { revision: this.#nextRevision(), value, removedAtMs: 0 });
+    this.#contents.isRecovering = false;
+    this.#note();
+  }
+
+  /** Whether the operator means the present incarnation. */
+  protected isNamed(incarnation: bigint): boolean {
+    return this.#contents.incarnation === incarnation;
   }
 
   /** `value` null removes. Returns the revision of the row after it; null where there was nothing to remove. */

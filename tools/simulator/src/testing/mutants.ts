@@ -1,4 +1,4 @@
-import { advanceRelay, type IncarnationLook, type Place, type QueuedWrite, type RelayAnswers, type RelayState } from '@myelin/outbox';
+import { advanceRelay, type Place, type QueuedWrite, type RelayAnswers, type RelayState } from '@myelin/outbox';
 import { type Bucket, formatBucket } from '@myelin/state-stream';
 import { type Condition, NatsModel, type Stream } from '../model/nats.ts';
 import { RedisModel } from '../model/redis.ts';
@@ -27,11 +27,10 @@ export class OneBucket extends NatsModel {
   }
 }
 
-/** What was found out in one life of Redis opens an incarnation in another one. */
-export class AnyLife extends RedisModel {
-  override open(life: string, greatest: bigint): IncarnationLook {
-    const look = this.look(life);
-    return look.word === 'open' ? look : super.open(look.life, greatest);
+/** An operator's word holds in whatever incarnation it arrives. */
+export class AcceptsAnyway extends RedisModel {
+  protected override isNamed(): boolean {
+    return true;
   }
 }
 

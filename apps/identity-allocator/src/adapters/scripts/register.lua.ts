@@ -16,6 +16,8 @@ for i = 7, 6 + count do
 end
 
 -- Greater than every registration even after a loss of this counter: it follows the clock.
+-- Registered before, and not taken away since; nor has Redis been emptied: what comes back then is to be claimed.
+local continued = redis.call('EXISTS', node_key(node)) == 1
 local registrations = 'myelin:identity:registrations'
 local registration = string.format('%.0f', math.max(tonumber(redis.call('GET', registrations) or '0') + 1, tonumber(now_ms())))
 redis.call('SET', registrations, registration)
@@ -27,5 +29,5 @@ if before then
 end
 for i = 7, 6 + count do redis.call('HSET', holders, ARGV[i], node) end
 write_report(node, new_report(registration, lease_ms))
-return {'ok', registration, set_row('nodes', node, row), before and '1' or '0'}
+return {'ok', registration, set_row('nodes', node, row), continued and '1' or '0'}
 `;

@@ -52,6 +52,47 @@ export interface RegisterNodeResponse {
     | undefined;
   /** All that the node had is its own still. False: nothing is; what the node's endpoints have must be claimed again. */
   continued: boolean;
+  /** Redis has lost its rows, and nothing was registered: `registration` is 0. The node presents what it knows, and registers again until it is registered. */
+  present: boolean;
+}
+
+export interface PresentStateRequest {
+  node: string;
+  /** Rows and removals of the streams as the node has read them. */
+  rows: KnownRow[];
+  /** All endpoints that the node has, in the last call only. */
+  claims: EndpointClaim[];
+  last: boolean;
+}
+
+/** Something that stands in a stream. */
+export interface KnownRow {
+  /** Name of the stream: identities, endpoints or nodes. */
+  kind: string;
+  key: string;
+  revision:
+    | Revision
+    | undefined;
+  /** The row's message; empty: it was removed. */
+  payload: Buffer;
+}
+
+export interface EndpointClaim {
+  endpointUid: string;
+  /** What it holds; none where it had no answer yet. */
+  numbers: NumberClaim[];
+}
+
+export interface NumberClaim {
+  number: number;
+  labels: string[];
+  /** Of the identity's row when the number was given. */
+  revision: Revision | undefined;
+}
+
+export interface PresentStateResponse {
+  /** False: nothing is recovering (any more): what was presented is of no use. */
+  wanted: boolean;
 }
 
 export interface RemoveNodeRequest {
@@ -385,7 +426,7 @@ export const RegisterNodeRequest: MessageFns<RegisterNodeRequest> = {
 };
 
 function createBaseRegisterNodeResponse(): RegisterNodeResponse {
-  return { registration: 0n, revision: undefined, continued: false };
+  return { registration: 0n, revision: undefined, continued: false, present: false };
 }
 
 export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
@@ -401,6 +442,9 @@ export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
     }
     if (message.continued !== false) {
       writer.uint32(24).bool(message.continued);
+    }
+    if (message.present !== false) {
+      writer.uint32(32).bool(message.present);
     }
     return writer;
   },
@@ -442,6 +486,14 @@ export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
             message.continued = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.present = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -466,6 +518,394 @@ export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
       ? Revision.fromPartial(object.revision)
       : undefined;
     message.continued = object.continued ?? false;
+    message.present = object.present ?? false;
+    return message;
+  },
+};
+
+function createBasePresentStateRequest(): PresentStateRequest {
+  return { node: "", rows: [], claims: [], last: false };
+}
+
+export const PresentStateRequest: MessageFns<PresentStateRequest> = {
+  encode(message: PresentStateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    for (const v of message.rows) {
+      KnownRow.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.claims) {
+      EndpointClaim.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.last !== false) {
+      writer.uint32(32).bool(message.last);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PresentStateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePresentStateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rows.push(KnownRow.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.claims.push(EndpointClaim.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.last = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PresentStateRequest>, I>>(base?: I): PresentStateRequest {
+    return PresentStateRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PresentStateRequest>, I>>(object: I): PresentStateRequest {
+    const message = createBasePresentStateRequest();
+    message.node = object.node ?? "";
+    message.rows = object.rows?.map((e) => KnownRow.fromPartial(e)) || [];
+    message.claims = object.claims?.map((e) => EndpointClaim.fromPartial(e)) || [];
+    message.last = object.last ?? false;
+    return message;
+  },
+};
+
+function createBaseKnownRow(): KnownRow {
+  return { kind: "", key: "", revision: undefined, payload: Buffer.alloc(0) };
+}
+
+export const KnownRow: MessageFns<KnownRow> = {
+  encode(message: KnownRow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.revision !== undefined) {
+      Revision.encode(message.revision, writer.uint32(26).fork()).join();
+    }
+    if (message.payload.length !== 0) {
+      writer.uint32(34).bytes(message.payload);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KnownRow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKnownRow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.revision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.payload = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<KnownRow>, I>>(base?: I): KnownRow {
+    return KnownRow.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<KnownRow>, I>>(object: I): KnownRow {
+    const message = createBaseKnownRow();
+    message.kind = object.kind ?? "";
+    message.key = object.key ?? "";
+    message.revision = (object.revision !== undefined && object.revision !== null)
+      ? Revision.fromPartial(object.revision)
+      : undefined;
+    message.payload = object.payload ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseEndpointClaim(): EndpointClaim {
+  return { endpointUid: "", numbers: [] };
+}
+
+export const EndpointClaim: MessageFns<EndpointClaim> = {
+  encode(message: EndpointClaim, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endpointUid !== "") {
+      writer.uint32(10).string(message.endpointUid);
+    }
+    for (const v of message.numbers) {
+      NumberClaim.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndpointClaim {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndpointClaim();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.endpointUid = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.numbers.push(NumberClaim.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<EndpointClaim>, I>>(base?: I): EndpointClaim {
+    return EndpointClaim.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EndpointClaim>, I>>(object: I): EndpointClaim {
+    const message = createBaseEndpointClaim();
+    message.endpointUid = object.endpointUid ?? "";
+    message.numbers = object.numbers?.map((e) => NumberClaim.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseNumberClaim(): NumberClaim {
+  return { number: 0, labels: [], revision: undefined };
+}
+
+export const NumberClaim: MessageFns<NumberClaim> = {
+  encode(message: NumberClaim, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint32(message.number);
+    }
+    for (const v of message.labels) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.revision !== undefined) {
+      Revision.encode(message.revision, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NumberClaim {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNumberClaim();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.labels.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.revision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<NumberClaim>, I>>(base?: I): NumberClaim {
+    return NumberClaim.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NumberClaim>, I>>(object: I): NumberClaim {
+    const message = createBaseNumberClaim();
+    message.number = object.number ?? 0;
+    message.labels = object.labels?.map((e) => e) || [];
+    message.revision = (object.revision !== undefined && object.revision !== null)
+      ? Revision.fromPartial(object.revision)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePresentStateResponse(): PresentStateResponse {
+  return { wanted: false };
+}
+
+export const PresentStateResponse: MessageFns<PresentStateResponse> = {
+  encode(message: PresentStateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.wanted !== false) {
+      writer.uint32(8).bool(message.wanted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PresentStateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePresentStateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.wanted = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PresentStateResponse>, I>>(base?: I): PresentStateResponse {
+    return PresentStateResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PresentStateResponse>, I>>(object: I): PresentStateResponse {
+    const message = createBasePresentStateResponse();
+    message.wanted = object.wanted ?? false;
     return message;
   },
 };
@@ -2311,6 +2751,20 @@ export const IdentityServiceService = {
     responseDeserialize: (value: Buffer): RegisterNodeResponse => RegisterNodeResponse.decode(value),
   },
   /**
+   * After a loss of Redis: what the node knows, which is asked for by RegisterNode's `present`. In as many calls as it takes; the last one has what the node's own
+   * endpoints hold. Repeating it replaces it.
+   */
+  presentState: {
+    path: "/myelin.identity.v1.IdentityService/PresentState" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PresentStateRequest): Buffer => Buffer.from(PresentStateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PresentStateRequest => PresentStateRequest.decode(value),
+    responseSerialize: (value: PresentStateResponse): Buffer =>
+      Buffer.from(PresentStateResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PresentStateResponse => PresentStateResponse.decode(value),
+  },
+  /**
    * Takes a node away that is gone for good, with its endpoints and their numbers; an unknown one is success. An agent that lives after all registers anew,
    * and claims again what it has.
    */
@@ -2438,6 +2892,11 @@ export interface IdentityServiceServer extends UntypedServiceImplementation {
    */
   registerNode: handleUnaryCall<RegisterNodeRequest, RegisterNodeResponse>;
   /**
+   * After a loss of Redis: what the node knows, which is asked for by RegisterNode's `present`. In as many calls as it takes; the last one has what the node's own
+   * endpoints hold. Repeating it replaces it.
+   */
+  presentState: handleUnaryCall<PresentStateRequest, PresentStateResponse>;
+  /**
    * Takes a node away that is gone for good, with its endpoints and their numbers; an unknown one is success. An agent that lives after all registers anew,
    * and claims again what it has.
    */
@@ -2494,6 +2953,25 @@ export interface IdentityServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RegisterNodeResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * After a loss of Redis: what the node knows, which is asked for by RegisterNode's `present`. In as many calls as it takes; the last one has what the node's own
+   * endpoints hold. Repeating it replaces it.
+   */
+  presentState(
+    request: PresentStateRequest,
+    callback: (error: ServiceError | null, response: PresentStateResponse) => void,
+  ): ClientUnaryCall;
+  presentState(
+    request: PresentStateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PresentStateResponse) => void,
+  ): ClientUnaryCall;
+  presentState(
+    request: PresentStateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PresentStateResponse) => void,
   ): ClientUnaryCall;
   /**
    * Takes a node away that is gone for good, with its endpoints and their numbers; an unknown one is success. An agent that lives after all registers anew,

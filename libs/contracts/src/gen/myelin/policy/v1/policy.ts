@@ -50,6 +50,13 @@ export interface DeleteResponse {
   deleted: PolicyReference[];
 }
 
+export interface AcceptEmptyRequest {
+  incarnation: bigint;
+}
+
+export interface AcceptEmptyResponse {
+}
+
 export interface ListRequest {
 }
 
@@ -434,6 +441,109 @@ export const DeleteResponse: MessageFns<DeleteResponse> = {
       ? Revision.fromPartial(object.revision)
       : undefined;
     message.deleted = object.deleted?.map((e) => PolicyReference.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAcceptEmptyRequest(): AcceptEmptyRequest {
+  return { incarnation: 0n };
+}
+
+export const AcceptEmptyRequest: MessageFns<AcceptEmptyRequest> = {
+  encode(message: AcceptEmptyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.incarnation !== 0n) {
+      if (BigInt.asUintN(64, message.incarnation) !== message.incarnation) {
+        throw new globalThis.Error("value provided for field message.incarnation of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.incarnation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AcceptEmptyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAcceptEmptyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.incarnation = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AcceptEmptyRequest>, I>>(base?: I): AcceptEmptyRequest {
+    return AcceptEmptyRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AcceptEmptyRequest>, I>>(object: I): AcceptEmptyRequest {
+    const message = createBaseAcceptEmptyRequest();
+    message.incarnation = (object.incarnation !== undefined && object.incarnation !== null)
+      ? BigInt(object.incarnation)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseAcceptEmptyResponse(): AcceptEmptyResponse {
+  return {};
+}
+
+export const AcceptEmptyResponse: MessageFns<AcceptEmptyResponse> = {
+  encode(_: AcceptEmptyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AcceptEmptyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAcceptEmptyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AcceptEmptyResponse>, I>>(base?: I): AcceptEmptyResponse {
+    return AcceptEmptyResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AcceptEmptyResponse>, I>>(_: I): AcceptEmptyResponse {
+    const message = createBaseAcceptEmptyResponse();
     return message;
   },
 };
@@ -1991,6 +2101,16 @@ export const PolicyServiceService = {
     responseSerialize: (value: ListResponse): Buffer => Buffer.from(ListResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListResponse => ListResponse.decode(value),
   },
+  /** After a loss of Redis: gives up the policies that could not be recovered, in this incarnation alone (else FAILED_PRECONDITION): repeated after a later loss it does nothing. */
+  acceptEmpty: {
+    path: "/myelin.policy.v1.PolicyService/AcceptEmpty" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AcceptEmptyRequest): Buffer => Buffer.from(AcceptEmptyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AcceptEmptyRequest => AcceptEmptyRequest.decode(value),
+    responseSerialize: (value: AcceptEmptyResponse): Buffer => Buffer.from(AcceptEmptyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AcceptEmptyResponse => AcceptEmptyResponse.decode(value),
+  },
   /**
    * Compiled policy for one node. The node says which subject identities it has (its first message, and again when that changes);
    * the compiler answers with whole compiled policies, and a bookmark when a state is complete. A subject asked for at (policy, identity)
@@ -2016,6 +2136,8 @@ export interface PolicyServiceServer extends UntypedServiceImplementation {
   /** Takes policies away; unknown ones are reported, not an error. */
   delete: handleUnaryCall<DeleteRequest, DeleteResponse>;
   list: handleUnaryCall<ListRequest, ListResponse>;
+  /** After a loss of Redis: gives up the policies that could not be recovered, in this incarnation alone (else FAILED_PRECONDITION): repeated after a later loss it does nothing. */
+  acceptEmpty: handleUnaryCall<AcceptEmptyRequest, AcceptEmptyResponse>;
   /**
    * Compiled policy for one node. The node says which subject identities it has (its first message, and again when that changes);
    * the compiler answers with whole compiled policies, and a bookmark when a state is complete. A subject asked for at (policy, identity)
@@ -2071,6 +2193,22 @@ export interface PolicyServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListResponse) => void,
+  ): ClientUnaryCall;
+  /** After a loss of Redis: gives up the policies that could not be recovered, in this incarnation alone (else FAILED_PRECONDITION): repeated after a later loss it does nothing. */
+  acceptEmpty(
+    request: AcceptEmptyRequest,
+    callback: (error: ServiceError | null, response: AcceptEmptyResponse) => void,
+  ): ClientUnaryCall;
+  acceptEmpty(
+    request: AcceptEmptyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AcceptEmptyResponse) => void,
+  ): ClientUnaryCall;
+  acceptEmpty(
+    request: AcceptEmptyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AcceptEmptyResponse) => void,
   ): ClientUnaryCall;
   /**
    * Compiled policy for one node. The node says which subject identities it has (its first message, and again when that changes);
