@@ -56,5 +56,25 @@ export const node = (name: string, addresses: readonly string[] = [], podCIDRs: 
   status: { addresses: addresses.map((address) => ({ type: 'InternalIP', address })) },
 });
 
+/** A port of a Service: its number and where it leads. */
+export interface ServicePort {
+  readonly port: number;
+  readonly targetPort?: number | string;
+  readonly protocol?: 'TCP' | 'UDP';
+  readonly name?: string;
+}
+
+/** A Service `namespace/name` for the pods with this `app` label (null: none), of both families. */
+export function service(name: string, of: string | null, ports: readonly ServicePort[], spec: object = {}): Manifest {
+  const [space, own] = name.split('/');
+  const selector = of === null ? {} : { selector: { app: of } };
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { namespace: space, name: own },
+    spec: { ipFamilyPolicy: 'PreferDualStack', ports, ...selector, ...spec },
+  };
+}
+
 /** Shorthand of `matchLabels: {app: …}`. */
 export const app = (name: string) => ({ matchLabels: { app: name } });

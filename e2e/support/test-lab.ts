@@ -7,6 +7,7 @@ import {
   type CommandContext,
   faultOf,
   knownPlaces,
+  knownTargets,
   type Lab,
   type LabConfig,
   type LabStatus,
@@ -196,7 +197,9 @@ export class Talk implements AsyncDisposable {
 
   constructor(lab: Lab, from: string, to: string, protocol: ProbeRequest['protocol'], port: number, family: 4 | 6) {
     const places = knownPlaces(lab.state);
-    const address = places.get(to)!.addresses.find((each) => each.includes(':') === (family === 6))!;
+    const address = knownTargets(lab.state)
+      .get(to)!
+      .find((each) => each.includes(':') === (family === 6))!;
     this.name = `${from} → ${to} ${protocol} IPv${family}`;
     this.#lab = lab;
     this.#from = places.get(from)!.place;

@@ -2,7 +2,7 @@ export { LabClients, untilAnswered } from './cluster/clients.ts';
 export { Deadline } from './cluster/deadline.ts';
 export { createPlace } from './cluster/fabric.ts';
 export { type Lab, openLab, runningLab, setupPlace, whereIs } from './cluster/lab.ts';
-export { knownPlaces } from './cluster/places.ts';
+export { knownPlaces, knownTargets } from './cluster/places.ts';
 export { takeDown } from './cluster/teardown.ts';
 export { startTraffic, type Traffic, type TrafficResult } from './cluster/traffic.ts';
 export { type OpenTalk, openTalk, sendProbes, startWorkload, type WorkloadResult } from './cluster/workload.ts';
