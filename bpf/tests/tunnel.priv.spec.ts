@@ -368,3 +368,23 @@ function datagram(bytes: number): Buffer {
   header.writeUInt16BE(bytes, 4);
   return header;
 }
+
+describe('a cluster with a number', () => {
+  let third: TestNode;
+  beforeAll(async () => {
+    third = await TestNode.load({ clusterId: 3 });
+    populateOverlay(third);
+  });
+  afterAll(() => third.close());
+
+  it('takes what bears its number, and 183: nothing that bears another one or none', async () => {
+    const send = (networkId: number) => third.fromTunnel(new Talk(4, remotePod, server).udp(), { from: tunnels.remote.address, networkId });
+    const clusterBits = 16;
+    expect(await send((3 << clusterBits) | identities.remotePod)).toMatchObject({
+      ...arrived,
+      events: [{ sourceIdentity: identities.remotePod }],
+    });
+    expect(await send((2 << clusterBits) | identities.remotePod)).toMatchObject(refused);
+    expect(await send(identities.remotePod)).toMatchObject(refused);
+  });
+});

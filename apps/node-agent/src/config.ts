@@ -55,6 +55,12 @@ export const nodeAgentConfiguration = configuration(
     bpffs: field.path({ help: "folder on a BPF file system, this node's alone" }),
     stateDir: field.path({ help: 'folder for what a restart needs' }),
     cluster: field.text({ help: "the cluster's name in identity labels", default: 'default' }),
+    clusterId: field.integer({
+      help: "the cluster's number among those whose nodes reach each other, the same on all nodes; tunnels carry it",
+      minimum: 0,
+      maximum: 255,
+      default: 0,
+    }),
     routing: field.choice({
       help: 'how packets travel between nodes, the same on all: in tunnels, or as they are',
       choices: ['overlay', 'native'],

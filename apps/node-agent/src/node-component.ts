@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs';
-import { Datapath, DatapathError, type TableSizes } from '@myelin/datapath';
+import { Datapath, DatapathError, type DatapathOptions } from '@myelin/datapath';
 import { type Component, Lifecycle, MyelinError, type ServiceContext } from '@myelin/service';
 import { enableForwarding } from './adapters/forwarding.ts';
 import { checkRequirements } from './adapters/requirements.ts';
@@ -32,11 +32,11 @@ export class NodeComponent implements Component {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { bpffs, socket, tableSizes, stopDeadlineMs } = this.#config;
+    const { bpffs, socket, tableSizes, clusterId, stopDeadlineMs } = this.#config;
     const { log } = this.#context;
     const features = await checkRequirements({ bpffs, socket });
     enableForwarding(existsSync('/proc/sys/net/ipv6') ? new Set([4, 6]) : new Set([4]));
-    this.#datapath = await openDatapath(bpffs, Object.fromEntries(tableSizes));
+    this.#datapath = await openDatapath({ bpffs, sizes: Object.fromEntries(tableSizes), clusterId });
     log.info({ adopted: this.#datapath.adopted, attachedBy: this.#datapath.attachments.kind }, 'datapath opened');
     const underlay = await openUnderlay(this.#config, this.#datapath);
     log.info({ ...underlay.routing, mtu: underlay.mtu }, 'way to other nodes opened');
@@ -55,10 +55,10 @@ export class NodeComponent implements Component {
   }
 }
 
-async function openDatapath(bpffs: string, sizes: TableSizes): Promise<Datapath> {
+async function openDatapath(options: DatapathOptions): Promise<Datapath> {
   try {
-    mkdirSync(bpffs, { recursive: true, mode: 0o700 });
-    return await Datapath.open({ bpffs, sizes });
+    mkdirSync(options.bpffs, { recursive: true, mode: 0o700 });
+    return await Datapath.open(options);
   } catch (cause) {
     if (!(cause instanceof DatapathError) && (cause as NodeJS.ErrnoException).syscall !== 'mkdir') throw cause;
     throw new MyelinError('failed_precondition', (cause as Error).message, { cause });

@@ -69,13 +69,16 @@ export class TestNode {
   static async load({
     eventBytes = 65536,
     isHeard = true,
+    clusterId = 0,
   }: {
     readonly eventBytes?: number;
     readonly isHeard?: boolean;
+    readonly clusterId?: number;
   } = {}): Promise<TestNode> {
     const object = BpfObject.open(objectFile('pod'));
     // Room for a pod to fill the small table: what shares do is shown in flow-pressure.priv.spec.ts.
     for (const share of ['flow_young_share', 'flow_established_share']) object.setVariable(share, integerKey(1 << 20));
+    object.setVariable('cluster_id', integerKey(clusterId));
     const mask = Buffer.alloc(4);
     mask.writeUInt32LE(flowBuckets - 1);
     for (const [map, variable] of [

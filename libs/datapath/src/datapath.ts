@@ -15,6 +15,8 @@ export interface DatapathOptions {
   /** Compiled objects, together with the programs from_pod, to_pod, from_tunnel and sweep_start; default: `findObjects()`. */
   readonly objectFiles?: readonly string[];
   readonly sizes?: TableSizes;
+  /** 0 … 255: of this cluster among those whose nodes reach each other. */
+  readonly clusterId?: number;
   /** How programs are attached; default: by tcx where the kernel has it. */
   readonly attachBy?: 'tcx' | 'clsact';
 }
@@ -54,11 +56,11 @@ export class Datapath implements Tables {
   }
 
   /** Loads or adopts. Throws DatapathError: nothing that was in force before is changed then. */
-  static async open({ bpffs, objectFiles = findObjects(), sizes = {}, attachBy }: DatapathOptions): Promise<Datapath> {
+  static async open({ bpffs, objectFiles = findObjects(), sizes = {}, clusterId = 0, attachBy }: DatapathOptions): Promise<Datapath> {
     if (!isBpfFileSystem(bpffs)) {
       throw new DatapathError('unsupported', bpffs, `${bpffs} is not on a BPF file system: mount one there (mount -t bpf bpf <folder>)`);
     }
-    const loaded = await loadDatapath(bpffs, objectFiles, sizes);
+    const loaded = await loadDatapath(bpffs, objectFiles, { sizes, clusterId });
     const refusals = new Map<string, number>();
     const tables = await openTables(loaded.maps, (table) => refusals.set(table, (refusals.get(table) ?? 0) + 1));
     const program = (name: string) => required(loaded.programs, name, 'program');

@@ -46,7 +46,11 @@ const lifetimes: Readonly<Partial<Record<keyof typeof flowClass, number>>> = {
  * Loads the programs of `objectFiles` over the maps that are pinned below `bpffs`; maps that aren't there yet are made and pinned. A pinned map is used as it is,
  * its size included: nothing in it is touched (design D9). Throws DatapathError.
  */
-export async function loadDatapath(bpffs: string, objectFiles: readonly string[], sizes: TableSizes): Promise<LoadedDatapath> {
+export async function loadDatapath(
+  bpffs: string,
+  objectFiles: readonly string[],
+  { sizes, clusterId }: { readonly sizes: TableSizes; readonly clusterId: number },
+): Promise<LoadedDatapath> {
   makePinFolders(bpffs);
   const { isNew, seeds } = openBirth(bpffs);
   const maps = new Map<string, BpfMap>();
@@ -56,7 +60,7 @@ export async function loadDatapath(bpffs: string, objectFiles: readonly string[]
     try {
       const shared = object.maps().filter(({ internal, name }) => !internal && !workingMemory.has(name));
       for (const declared of shared) reuse(object, declared, mapPin(bpffs, declared.name), sizes);
-      configure(object, seeds);
+      configure(object, seeds, clusterId);
       await object.load().catch((cause) => {
         throw refusal(file, cause);
       });
@@ -93,8 +97,8 @@ function reuse(object: BpfObject, declared: MapDeclaration, pin: string, sizes: 
   object.reuseMap(declared.name, map);
 }
 
-/** Sets what the programs have as `const volatile` (bpf/include/flow/config.h); a constant that an object doesn't have is passed over. */
-function configure(object: BpfObject, seeds: readonly bigint[]): void {
+/** Sets what the programs have as `const volatile` (bpf/include/config, bpf/include/flow/config.h); a constant that an object doesn't have is passed over. */
+function configure(object: BpfObject, seeds: readonly bigint[], clusterId: number): void {
   const variables = new Set(object.variables().map(({ name }) => name));
   const set = (name: string, value: Buffer) => {
     if (variables.has(name)) object.setVariable(name, value);
@@ -106,6 +110,7 @@ function configure(object: BpfObject, seeds: readonly bigint[]): void {
     if (name === 'flows_v4') set('flow_mask4', word(maxEntries - 1));
     if (name === 'flows_v6') set('flow_mask6', word(maxEntries - 1));
   }
+  set('cluster_id', word(clusterId));
   set('flow_seed', Buffer.from(BigUint64Array.from(seeds).buffer));
   set('flow_tick_shift', word(tickShift(hz)));
   set('flow_lifetimes', Buffer.from(ticks.buffer));

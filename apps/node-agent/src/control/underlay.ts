@@ -18,11 +18,11 @@ export interface Underlay {
   readonly tunnelTo: (peer: NodeRanges) => TunnelledNode | null;
 }
 
-type Options = Pick<NodeAgentConfig, 'routing' | 'underlay' | 'tunnelPort' | 'mtu' | 'address'>;
+type Options = Pick<NodeAgentConfig, 'routing' | 'underlay' | 'tunnelPort' | 'mtu' | 'address' | 'clusterId'>;
 
 /** Brings the tunnel device up, or takes it away where the cluster routes natively. Throws `failed_precondition` where the node has no address that fits. */
 export async function openUnderlay(options: Options, datapath: Datapath): Promise<Underlay> {
-  const { routing, mtu, tunnelPort, address } = options;
+  const { routing, mtu, tunnelPort, address, clusterId } = options;
   if (routing === 'native') {
     await removeTunnel();
     return { routing: { mode: 'native' }, mtu: mtu || (await mtuOfNetwork(address[0]!)), port: null, tunnelTo: () => null };
@@ -37,7 +37,7 @@ export async function openUnderlay(options: Options, datapath: Datapath): Promis
   const mac = tunnelMac(own);
   const ifindex = await raiseTunnel({ mac, mtu: inner, port: tunnelPort }, datapath.attachments);
   return {
-    routing: { mode: 'overlay', underlay },
+    routing: { mode: 'overlay', underlay, clusterId },
     mtu: inner,
     port: tunnelPort,
     tunnelTo: (peer) => tunnelTo(peer, underlay, { ifindex, mac, mtu: inner }),

@@ -10,15 +10,15 @@ const peer = {
 
 describe('peerRoutes', () => {
   it("leads the node's own packets to a peer's pods into the tunnel, as remote-node, with the node's address", () => {
-    expect(peerRoutes({ mode: 'overlay', underlay: 4 }, own, [peer]).map(({ way }) => way)).toEqual([
+    expect(peerRoutes({ mode: 'overlay', underlay: 4, clusterId: 0 }, own, [peer]).map(({ way }) => way)).toEqual([
       'encap ip id 6 dst 192.0.2.2 dev myelin-vxlan src 192.0.2.1',
       'encap ip id 6 dst 192.0.2.2 dev myelin-vxlan src 2001:db8::1',
     ]);
   });
 
-  it('has a checksum over outer IPv6, which receivers want', () => {
-    const [route] = peerRoutes({ mode: 'overlay', underlay: 6 }, own, [peer]);
-    expect(route!.way).toBe('encap ip6 id 6 dst 2001:db8::2 csum dev myelin-vxlan src 192.0.2.1');
+  it('has a checksum over outer IPv6, which receivers want, and the number of the cluster', () => {
+    const [route] = peerRoutes({ mode: 'overlay', underlay: 6, clusterId: 3 }, own, [peer]);
+    expect(route!.way).toBe('encap ip6 id 196614 dst 2001:db8::2 csum dev myelin-vxlan src 192.0.2.1');
   });
 
   it('leads to the address of the peer where the cluster routes natively', () => {
@@ -30,7 +30,7 @@ describe('peerRoutes', () => {
 
   it('has none to a peer without an address that fits', () => {
     const only4 = { ...peer, addresses: [address('192.0.2.2')] };
-    expect(peerRoutes({ mode: 'overlay', underlay: 6 }, own, [only4])).toEqual([]);
+    expect(peerRoutes({ mode: 'overlay', underlay: 6, clusterId: 3 }, own, [only4])).toEqual([]);
     expect(peerRoutes({ mode: 'native' }, own, [only4]).map(({ prefix: { family } }) => family)).toEqual([4]);
   });
 });

@@ -7,7 +7,14 @@ import { tunnelDevice } from './tunnel-device.ts';
 export const routeOrigin = 77;
 
 /** How packets travel between nodes. */
-export type Routing = { readonly mode: 'native' } | { readonly mode: 'overlay' /** Of the outer addresses. */; readonly underlay: Family };
+export type Routing =
+  | { readonly mode: 'native' }
+  | {
+      readonly mode: 'overlay';
+      /** Of the outer addresses. */
+      readonly underlay: Family;
+      readonly clusterId: number;
+    };
 
 /** A route to pods of a peer. */
 export interface PeerRoute {
@@ -37,6 +44,9 @@ export function peerRoutes(routing: Routing, own: readonly Address[], peers: Ite
   );
 }
 
+/** What a tunnel's header carries (bpf/include/config/cluster.h). */
+const networkId = (clusterId: number, identity: number) => clusterId * 65_536 + identity;
+
 function wayTo(routing: Routing, peer: NodeRanges, family: Family): string | null {
   if (routing.mode === 'native') {
     const gateway = ofFamily(peer.addresses, family);
@@ -44,10 +54,9 @@ function wayTo(routing: Routing, peer: NodeRanges, family: Family): string | nul
   }
   const outer = outerAddress(peer, routing.underlay);
   if (outer === null) return null;
-  const identity = reservedIdentities['remote-node'];
+  const id = networkId(routing.clusterId, reservedIdentities['remote-node']);
   // UDP over IPv6 without a checksum is refused by receivers.
-  const outerHeader =
-    outer.family === 4 ? `ip id ${identity} dst ${formatAddress(outer)}` : `ip6 id ${identity} dst ${formatAddress(outer)} csum`;
+  const outerHeader = outer.family === 4 ? `ip id ${id} dst ${formatAddress(outer)}` : `ip6 id ${id} dst ${formatAddress(outer)} csum`;
   return `encap ${outerHeader} dev ${tunnelDevice}`;
 }
 
