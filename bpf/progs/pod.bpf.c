@@ -22,6 +22,7 @@
 #include "stages/discovery.h"
 #include "stages/outcome.h"
 #include "stages/recall.h"
+#include "stages/refuse.h"
 #include "stages/related.h"
 
 /* The flow table first; what it doesn't know is decided. `receiver`: the pod of this node that the packet goes to, if any. */
@@ -31,7 +32,7 @@ static __always_inline int consider(struct __sk_buff *skb, struct run *run, cons
 	int outcome = UNDECIDED;
 
 	if (packet->kind == PACKET_ICMP_ERROR)
-		outcome = relate(skb, packet);
+		outcome = relate(skb, run);
 	if (outcome == UNDECIDED) {
 		outcome = recall(skb, run, self, receiver, family);
 		if (outcome != UNDECIDED)
@@ -121,13 +122,14 @@ enum {
 };
 
 /* Whether an ICMP error belongs to a flow. The claim is checked here, as no decision about the error itself will. */
-static __always_inline int relate_arrival(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int relate_arrival(struct __sk_buff *skb, struct run *run)
 {
+	struct packet *packet = &run->packet;
 	int outcome = admit(packet);
 
 	if (outcome == CARRY_ON)
 		outcome = check_claim(packet);
-	return outcome == CARRY_ON ? relate(skb, packet) : outcome;
+	return outcome == CARRY_ON ? relate(skb, run) : outcome;
 }
 
 static __always_inline int decide_arrival(struct __sk_buff *skb, struct run *run)
@@ -150,7 +152,7 @@ static __always_inline int enter_node(struct __sk_buff *skb, struct run *run, __
 		return outcome;
 	if (family == 6 && packet->kind == PACKET_LINK_LOCAL)
 		return REASON_FORBIDDEN_ICMPV6;
-	outcome = packet->kind == PACKET_ICMP_ERROR ? relate_arrival(skb, packet) : UNDECIDED;
+	outcome = packet->kind == PACKET_ICMP_ERROR ? relate_arrival(skb, run) : UNDECIDED;
 	if (outcome == UNDECIDED)
 		outcome = recall(skb, run, NULL, &receiver, family);
 	if (outcome == UNDECIDED)
@@ -198,6 +200,8 @@ int from_pod(struct __sk_buff *skb)
 	case FORWARD_TO_STACK:
 	case FORWARD_TO_HOST:
 		return TC_ACT_OK;
+	case REASON_NO_BACKEND:
+		return refuse(skb, &run->packet);
 	}
 	return TC_ACT_SHOT;
 }

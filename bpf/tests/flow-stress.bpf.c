@@ -85,11 +85,6 @@ static __always_inline __u32 derived_ingress_origin(__u32 decided)
 	return decided * 0xc2b2ae35 + 2;
 }
 
-static __always_inline __u64 derived_rewrite(__u32 decided)
-{
-	return decided * 0xff51afd7ed558ccd + 3;
-}
-
 static __always_inline void make_key(struct attack *attack, const int words)
 {
 	static const __u8 addresses6[32] = { 0xfd, [15] = 1, [16] = 0xfd, [31] = 2 };
@@ -116,7 +111,7 @@ static __always_inline bool find(struct attack *attack, struct flow_found *found
 
 static __always_inline void check(struct attack *attack, const struct flow_action *action)
 {
-	__u64 rewrite = action->class == FLOW_NEGATIVE ? STRESS_REASON : derived_rewrite(action->decided);
+	__u64 rewrite = action->class == FLOW_NEGATIVE ? STRESS_REASON : 0;
 	bool is_reply = action->flags & FLOW_REPLY;
 
 	if (action->origin != derived_origin(action->decided) || action->rewrite != rewrite)
@@ -177,7 +172,6 @@ static __always_inline void decide(struct attack *attack, bool deny, const int w
 	int stored;
 
 	__builtin_memset(decision, 0, sizeof(*decision));
-	decision->rewrite = decision->reply_rewrite = derived_rewrite(decided);
 	decision->decided = decided;
 	decision->identity = derived_identity(decided, attack->flow);
 	decision->egress_origin = derived_origin(decided);

@@ -5,6 +5,7 @@
 #include "bucket.h"
 #include "clock.h"
 #include "fault.h"
+#include "translate.h"
 
 /* What the look-up found. */
 struct flow_found {
@@ -30,6 +31,20 @@ static __always_inline bool flow_read(struct flow_state *state, const flow_word 
 	flow_fence();
 	if (FLOW_WITHOUT(FLOW_FAULT_RECHECK))
 		return true;
+	return !(version & 1) && version == FLOW_LOAD(state->version);
+}
+
+/* IPv6: the address of an entry's rewrite, as consistent as the rest. */
+static __always_inline bool flow_read_rewrite6(struct flow_state *state, const struct flow_key6 *key, __u64 rewrite, __u64 *address)
+{
+	__u32 version = FLOW_LOAD(state->version);
+
+	flow_fence();
+	if (flow_key_difference(state, (const flow_word *)key, FLOW_WORDS6) || FLOW_LOAD(state->action.rewrite) != rewrite)
+		return false;
+	address[0] = FLOW_LOAD(flow_rewrite_address(state)[0]);
+	address[1] = FLOW_LOAD(flow_rewrite_address(state)[1]);
+	flow_fence();
 	return !(version & 1) && version == FLOW_LOAD(state->version);
 }
 

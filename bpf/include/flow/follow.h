@@ -15,6 +15,8 @@ enum flow_news {
 
 struct flow_turn {
 	__u64 hash;
+	__u64 rewrite; /* out: the entry's */
+	__u64 rewrite_address[2];
 	__u32 index; /* of the bucket */
 	__u32 now;
 	__u32 owner; /* out: whom the flow is charged to */
@@ -24,7 +26,8 @@ struct flow_turn {
 	__u8 heard; /* enum flow_news: from the other direction; 0: it is this direction's packet */
 	__u8 news; /* out: for the other direction */
 	__u8 found; /* out */
-	__u8 pad[4];
+	__u8 reply; /* out: it is a reply's entry */
+	__u8 pad[3];
 };
 
 static __always_inline __u8 flow_established_class(const flow_word *key, const int words)
@@ -101,6 +104,10 @@ static __always_inline void flow_turn_bucket(struct flow_turn *turn, const flow_
 		action = state->action;
 		turn->found = 1;
 		turn->target = action.target;
+		turn->reply = !!(action.flags & FLOW_REPLY);
+		turn->rewrite = flow_is_rewritten(&action) ? action.rewrite : 0;
+		if (words == FLOW_WORDS6)
+			flow_copy_words((flow_word *)turn->rewrite_address, flow_rewrite_address(state), 2);
 		turn->owner = flow_owner(flow_zone(key, words), action.target, action.flags);
 		if (action.class >= FLOW_HALF_OPEN && flow_is_alive(turn->now, state->last_seen, action.class)) {
 			if (turn->heard)
@@ -157,7 +164,7 @@ static __always_inline int flow_follow(flow_word *key, __u8 tcp_flags, const int
 	flow_turn_wherever(&turn, key, words);
 	if (!turn.news || !shares)
 		return 0;
-	flow_words_reverse(key, turn.target, reverse, words);
+	flow_words_other(key, turn.rewrite, turn.rewrite_address, turn.reply, turn.target, reverse, words);
 	turn.heard = turn.news;
 	turn.news = 0;
 	__u32 owner = turn.owner;
@@ -166,6 +173,32 @@ static __always_inline int flow_follow(flow_word *key, __u8 tcp_flags, const int
 	if (turn.heard & FLOW_NEWS_ESTABLISHED)
 		flow_release(shares, flow_count_of(owner, FLOW_ESTABLISHED), 1);
 	return 0;
+}
+
+/* The entry with this key is seen now: it lives as long as the one of its other direction does. Like a hit, without the lock. */
+static __always_inline int flow_keep(const flow_word *key, const int words)
+{
+	__s64 place = flow_locate(key, words);
+	struct flow_bucket *bucket = place < 0 ? NULL : flow_bucket(place / FLOW_WAYS, words);
+	struct flow_state *state;
+	__u32 now = flow_now();
+
+	if (!bucket)
+		return 0;
+	state = flow_state(bucket, place, words);
+	if (flow_is_alive(now, FLOW_LOAD(state->last_seen), FLOW_LOAD(state->action.class)))
+		FLOW_STORE(state->last_seen, now);
+	return 0;
+}
+
+__noinline int flow_keep4(struct flow_key4 *key)
+{
+	return key ? flow_keep((const flow_word *)key, FLOW_WORDS4) : 0;
+}
+
+__noinline int flow_keep6(struct flow_key6 *key)
+{
+	return key ? flow_keep((const flow_word *)key, FLOW_WORDS6) : 0;
 }
 
 /* The packet's entry, and that of the other direction, after flow_signal said FLOW_FOLLOW. `tcp_flags`: 0 for other protocols. */

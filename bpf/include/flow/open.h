@@ -7,7 +7,7 @@
 
 /* What the slow path found out about the packet in hand. */
 struct flow_decision {
-	__u64 rewrite; /* of the original direction */
+	__u64 rewrite; /* of the original direction (translate.h); 0: none */
 	__u64 reply_rewrite;
 	__u32 decided; /* flow_sample() before the first read */
 	__u32 identity; /* of the end that is no local endpoint; 0 where both are */
@@ -20,10 +20,13 @@ struct flow_decision {
 	__u8 reply; /* the packet in hand is a reply (design D3): it counts in the reply's entry */
 	__u8 flags; /* FLOW_RELATED; for flow_deny also FLOW_AT_INGRESS */
 	__u8 pad[6];
+	__u64 rewrite_address[2]; /* IPv6: with the rewrites */
+	__u64 reply_rewrite_address[2];
 };
 
 enum flow_stored {
 	FLOW_STORED = 0,
+	FLOW_COLLIDED = 2, /* another flow has these replies; nothing of this one is in the table, but what was there before: take another port for the client */
 	FLOW_REFUSED = 1, /* table full or share used up: drop with REASON_CONNTRACK_INSERT; nothing new of it is left in the table */
 };
 
@@ -53,6 +56,8 @@ static __always_inline void flow_prepare_original(struct flow_visit *visit, cons
 	visit->spared = 0;
 	visit->ingress_origin = decision->ingress_origin;
 	visit->action.rewrite = decision->rewrite;
+	visit->rewrite_address[0] = decision->rewrite_address[0];
+	visit->rewrite_address[1] = decision->rewrite_address[1];
 	visit->action.decided = decision->decided;
 	visit->action.identity = decision->identity;
 	visit->action.origin = decision->egress_origin;
@@ -68,12 +73,14 @@ static __always_inline void flow_prepare_reply(struct flow_work *work, const str
 {
 	struct flow_visit *visit = &work->reply;
 
-	flow_words_reverse(original, decision->target, work->reverse, words);
+	flow_words_other(original, decision->rewrite, decision->rewrite_address, false, decision->target, work->reverse, words);
 	*visit = work->original;
 	visit->hash = flow_hash(work->reverse, words);
 	visit->packet = flow_packet_in_hand(decision, true);
 	visit->version = 0;
 	visit->action.rewrite = decision->reply_rewrite;
+	visit->rewrite_address[0] = decision->reply_rewrite_address[0];
+	visit->rewrite_address[1] = decision->reply_rewrite_address[1];
 	visit->action.target = flow_zone(original, words);
 	visit->action.flags ^= FLOW_REPLY | FLOW_TARGET_OWNS;
 	flow_touch(work->original.hash, words);
@@ -122,8 +129,10 @@ static __always_inline int flow_open_reply(struct flow_work *work, const struct 
 	if (outcome != FLOW_UPDATED && !flow_is_fresh(outcome)) {
 		/* A flow that was there before goes on with one entry. */
 		if (was_there)
+			return outcome == FLOW_COLLIDES ? FLOW_COLLIDED : FLOW_STORED;
+		if (!flow_undo(&work->original, flow_packet_in_hand(decision, false), original, ended, words))
 			return FLOW_STORED;
-		return flow_undo(&work->original, flow_packet_in_hand(decision, false), original, ended, words) ? FLOW_REFUSED : FLOW_STORED;
+		return outcome == FLOW_COLLIDES ? FLOW_COLLIDED : FLOW_REFUSED;
 	}
 	if (work->original.action.class < work->reply.action.class)
 		flow_level(&work->original, &work->reply, original, ended, words);

@@ -24,6 +24,7 @@ enum flow_outcome {
 	FLOW_REMOVED = 4,
 	FLOW_NO_WAY = 5,
 	FLOW_ELSEWHERE = 6, /* perhaps */
+	FLOW_COLLIDES = 9, /* there, but as another flow's replies */
 	FLOW_TOO_MANY = 7, /* there, but what it should become exceeds its owner's share */
 };
 
@@ -31,6 +32,7 @@ struct flow_visit {
 	__u64 hash;
 	__u64 packet; /* what to count: packets << FLOW_PACKETS_SHIFT + bytes. After FLOW_REMOVE: what the entry had counted; action and origin are its, too */
 	struct flow_action action; /* in: wanted; out: the entry's */
+	__u64 rewrite_address[2]; /* IPv6: with the action */
 	__u32 ingress_origin;
 	__u32 now;
 	__u32 index; /* of the bucket */
@@ -65,6 +67,7 @@ static __always_inline void flow_rewrite_entry(struct flow_bucket *bucket, __u32
 
 	flow_begin_write(state);
 	flow_store_action(state, &visit->action);
+	flow_store_rewrite(state, visit->rewrite_address, words);
 	FLOW_STORE(*flow_ingress_origin(bucket, way, words), visit->ingress_origin);
 	FLOW_STORE(state->last_seen, visit->now);
 	flow_end_write(state);
@@ -81,6 +84,8 @@ static __always_inline enum flow_outcome flow_update(struct flow_bucket *bucket,
 	__u64 counter;
 
 	visit->action.flags |= state->action.flags & FLOW_GUEST;
+	if (!anew && flow_collides(state, &visit->action, visit->rewrite_address, words))
+		return FLOW_COLLIDES;
 	if (!anew) {
 		visit->action.flags |= state->action.flags & FLOW_LASTING_FLAGS;
 		if (visit->action.class < state->action.class)
@@ -125,6 +130,7 @@ static __always_inline void flow_fill(struct flow_bucket *bucket, __u32 way, con
 		__sync_fetch_and_add(&state->counter, visit->packet);
 	flow_copy_words(flow_state_key(state), key, words);
 	flow_store_action(state, &visit->action);
+	flow_store_rewrite(state, visit->rewrite_address, words);
 	FLOW_STORE(*flow_ingress_origin(bucket, way, words), visit->ingress_origin);
 	FLOW_STORE(state->last_seen, visit->now);
 	flow_set_tag(bucket, way, flow_tag(visit->hash), words);
@@ -185,6 +191,8 @@ static __always_inline enum flow_outcome flow_visit_entry(struct flow_bucket *bu
 		return flow_lift(bucket, way, visit, shares, words);
 	if (visit->tasks & FLOW_REMOVE && (!visit->version || visit->version == state->version)) {
 		visit->action = state->action;
+		if (words == FLOW_WORDS6)
+			flow_copy_words((flow_word *)visit->rewrite_address, flow_rewrite_address(state), 2);
 		visit->ingress_origin = *flow_ingress_origin(bucket, way, words);
 		visit->packet = flow_clear(bucket, way, shares, words);
 		return FLOW_REMOVED;

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "fault.h"
 #include "share.h"
+#include "translate.h"
 
 /* What had to go (for EVENT_CLOSE; negative: for its last repeats). The key follows it: struct flow_ended4, flow_ended6. */
 struct flow_ended {
@@ -58,6 +59,25 @@ static __always_inline void flow_copy_words(flow_word *to, const flow_word *from
 static __always_inline void flow_store_action(struct flow_state *state, const struct flow_action *action)
 {
 	flow_copy_words((flow_word *)&state->action, (const flow_word *)action, sizeof(*action) / 8);
+}
+
+/* After the action: what of a rewrite has no room there. */
+static __always_inline void flow_store_rewrite(struct flow_state *state, const __u64 *address, const int words)
+{
+	if (words == FLOW_WORDS6)
+		flow_copy_words(flow_rewrite_address(state), (const flow_word *)address, 2);
+}
+
+/* Two flows of one client may have the same replies: one to a service, one to its backend, or two services. Whose they are says what they become. */
+static __always_inline bool flow_collides(struct flow_state *state, const struct flow_action *action, const __u64 *address, const int words)
+{
+	const flow_word *there = flow_rewrite_address(state);
+
+	if (!(action->flags & FLOW_REPLY) || action->class == FLOW_NEGATIVE)
+		return false;
+	if (state->action.rewrite != action->rewrite)
+		return true;
+	return words == FLOW_WORDS6 && action->rewrite && (there[0] ^ address[0]) | (there[1] ^ address[1]);
 }
 
 static __always_inline void flow_note_end(struct flow_ended *ended, struct flow_bucket *bucket, __u32 way, __u64 counter, const int words)

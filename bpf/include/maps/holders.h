@@ -24,7 +24,7 @@ struct holder {
 	__u32 peer_class;
 	__u16 zone; /* slot of a pod of this node, or what zone others' packets come from */
 	__u8 family; /* 0: this place was never used */
-	__u8 pad;
+	__u8 is_frontend; /* a service's: whoever has it otherwise is not asked */
 };
 
 struct {

@@ -12,6 +12,7 @@
 #include "../parse/end.h"
 #include "../parse/packet.h"
 #include "../parse/ruling.h"
+#include "../parse/translation.h"
 #include "../types/event.h"
 
 union flow_key {
@@ -33,6 +34,10 @@ struct run {
 	struct end far;
 	struct ruling ruling;
 	struct flow_decision decision;
+	struct service_flow service; /* while packet.is_translated: what the packet's flow is about */
+	struct translation translation; /* of the packet, as its entry or the slow path has it */
+	struct renamed renamed; /* the packet as it goes on */
+	struct renamed quoted; /* what an ICMP error quotes, likewise */
 	struct event record; /* stages/repeats.h */
 	struct moment moment; /* kept from run to run */
 	struct bpf_tunnel_key arrived_by; /* whole: the helper fills all of it */

@@ -72,5 +72,6 @@ struct packet {
 	__u8 is_reported; /* it has its record, or is one of the repeats of another one */
 	__u8 has_own_record; /* the first denial of its flow, or one whose flow entry counts those that follow; within the pod's allowance */
 	__u8 known; /* BY_FLOW_ENTRY, or 0 */
-	__u8 pad[2];
+	__u8 is_translated; /* it belongs to a flow whose packets are rewritten: run.translation, in the slow path run.service */
+	__u8 pad[1];
 };

@@ -13,6 +13,7 @@
 #include "../parse/packet.h"
 #include "../types/counter.h"
 #include "../types/reason.h"
+#include "balance.h"
 #include "claim.h"
 #include "ends.h"
 #include "keys.h"
@@ -21,6 +22,7 @@
 #include "recall.h"
 #include "report.h"
 #include "store.h"
+#include "translate.h"
 
 /*
  * Groups, link-local addresses, and those that mean the host itself (RFC 6890): nothing here carries packets to them, and the node's own services would take some of them for
@@ -45,6 +47,17 @@ static __always_inline int take_sender(struct end *sender, const struct packet *
 	return check_claim(packet);
 }
 
+/* Services: whom a packet is for that goes to one, and who has to be asked whether a reply may come back from one. */
+static __always_inline int find_backend(struct run *run, bool leaving)
+{
+	struct packet *packet = &run->packet;
+
+	if (is_translated_reply(packet))
+		return balance_reply(run);
+	packet->is_translated &= leaving && packet->entry == ENTRY_ORIGINAL;
+	return leaving && needs_balance(run) ? balance(run) : CARRY_ON;
+}
+
 /* Finds both ends; what says that it comes from somebody else than it does is spoofed. */
 static __always_inline int find_ends(struct run *run)
 {
@@ -61,6 +74,9 @@ static __always_inline int find_ends(struct run *run)
 		return REASON_SOURCE_IP;
 	if (leaving && is_of_the_link(packet))
 		return REASON_UNKNOWN_TARGET;
+	outcome = find_backend(run, leaving);
+	if (outcome != CARRY_ON)
+		return outcome;
 	take_endpoint(own, self, packet->slot);
 	if (is_node_zone(packet->zone))
 		outcome = take_sender(far, packet);
@@ -84,6 +100,8 @@ static __always_inline bool is_reply(const struct packet *packet)
 {
 	if (is_bare_syn(packet) || packet->entry == ENTRY_ORIGINAL)
 		return false;
+	if (packet->is_translated)
+		return packet->entry == ENTRY_REPLY;
 	if (packet->entry == ENTRY_REPLY)
 		return true;
 	return answers_open_flow(packet, packet->target);
@@ -169,6 +187,8 @@ static __always_inline void begin_decision(const struct __sk_buff *skb, struct r
 	decision->tcp_flags = run->packet.tcp_flags;
 	decision->egress_origin = decision->ingress_origin = 0;
 	decision->rewrite = decision->reply_rewrite = 0;
+	decision->rewrite_address[0] = decision->rewrite_address[1] = 0;
+	decision->reply_rewrite_address[0] = decision->reply_rewrite_address[1] = 0;
 	decision->flags = 0;
 }
 
@@ -189,16 +209,20 @@ __noinline int decide(struct __sk_buff *skb, struct run *run)
 	packet->is_judged = 1;
 	opener = (packet->side == DIRECTION_EGRESS) != packet->reply ? &run->own : &run->far;
 	other = opener == &run->own ? &run->far : &run->own;
-	outcome = judge(run, opener, other);
+	outcome = is_hairpin(run) ? CARRY_ON : judge(run, opener, other);
 	run->decision.reply = packet->reply;
 	run->decision.identity = is_local_pod(&run->far) ? 0 : run->far.identity;
 	run->decision.target = other->zone;
-	/* A denied SYN in the direction of a live connection's replies must not cut that connection. */
-	if (is_policy_denial(outcome) && (packet->reply || packet->entry != ENTRY_REPLY))
+	/* A denied SYN in the direction of a live connection's replies must not cut that connection. Denied flows to services are not remembered: what is stale stays stale, and each packet is asked about. */
+	if (is_policy_denial(outcome) && !packet->is_translated && (packet->reply || packet->entry != ENTRY_REPLY))
 		store_denied(run, opener->zone, outcome);
 	if (outcome == CARRY_ON) {
 		packet->at = packet->side;
 		outcome = store_allowed(skb, run, opener->zone);
+	}
+	if (outcome == CARRY_ON && packet->is_translated) {
+		fill_translation(run);
+		outcome = translate(skb, run);
 	}
 	report_decision(skb, run, outcome);
 	return outcome;

@@ -53,6 +53,7 @@ __noinline int look_up_holder(struct holder *holder)
 	peer = peer_of_address(holder->family, &holder->address);
 	holder->peer_class = prefix ? prefix->peer_class : 0;
 	holder->identity = peer ? peer->identity : prefix ? prefix->identity : IDENTITY_UNKNOWN;
+	holder->is_frontend = frontend_of(holder->family, &holder->address, 0, 0) != NULL;
 	holder->zone = !peer ? ZONE_NATIVE : peer->slot ? peer->slot : zone_of_peer(peer);
 	return 0;
 }

@@ -12,17 +12,17 @@
 #include "../types/reason.h"
 #include "arrival.h"
 
-/* What carries a rewrite (services) has another destination than its key says. */
-static __always_inline bool has_own_destination(const struct flow_action *action)
+/* What is rewritten goes elsewhere than its key says; but a reply does go to its client, unless that is the backend, too, and seems to be somebody else. */
+static __always_inline bool has_own_destination(const struct flow_action *action, __u16 zone)
 {
-	return action->class == FLOW_NEGATIVE || action->rewrite == 0;
+	return !flow_is_rewritten(action) || (action->flags & FLOW_REPLY && action->target != zone);
 }
 
 static __always_inline bool is_orphan(const struct flow_action *action, __u16 zone, __u8 family, const union address *source, const union address *destination)
 {
 	if (action->class == FLOW_EMPTY)
 		return false;
-	return is_gone(zone, family, source) || (has_own_destination(action) && is_gone(action->target, family, destination));
+	return is_gone(zone, family, source) || (has_own_destination(action, zone) && is_gone(action->target, family, destination));
 }
 
 static __always_inline bool is_orphan4(const struct flow_ended4 *entry)

@@ -17,6 +17,7 @@
 #include "arrival.h"
 #include "keys.h"
 #include "outcome.h"
+#include "translate.h"
 
 static __always_inline bool is_bare_syn(const struct packet *packet)
 {
@@ -81,11 +82,74 @@ static __always_inline const struct endpoint *receiver_by_tunnel(struct packet *
 	return action->identity == packet->source_identity ? endpoint_of_slot(action->target) : NULL;
 }
 
+/* What the packet of a flow to a service becomes, out of its entry. False: the entry is just changing. */
+static __always_inline bool take_translation(struct run *run, const struct flow_key6 *key6, const struct flow_found *found)
+{
+	struct translation *translation = &run->translation;
+	__u64 rewrite = found->action.rewrite;
+
+	translation->port = rewrite >> 32;
+	translation->other_port = rewrite >> 48;
+	translation->is_reply = !!(found->action.flags & FLOW_REPLY);
+	if (key6)
+		return flow_read_rewrite6(found->state, key6, rewrite, translation->address.halves);
+	translation->address.halves[0] = 0;
+	translation->address.halves[1] = rewrite << 32 | bpf_htonl(0xffff);
+	return true;
+}
+
+static __always_inline bool take_translation_of(struct run *run, const union flow_key *key, __u8 family, const struct flow_found *found)
+{
+	return take_translation(run, family == 6 ? &key->ipv6 : NULL, found);
+}
+
+/* Beside both ends, a service's flow depends on the addresses that either end knows the other by: they have the epochs of its frontend and its backend. */
+static __always_inline bool is_translation_current(const struct packet *packet, const struct translation *translation, const struct flow_action *action)
+{
+	const union address *far = packet->side == DIRECTION_EGRESS ? &packet->destination : &packet->source;
+	__u64 decided = action->decided;
+
+	return (__s64)((decided - peer_epoch(packet->family, far)) | (decided - peer_epoch(packet->family, &translation->address))) >= 0;
+}
+
+/* The entry of the other direction would die while only this one speaks; then nobody knew any more what its packets are to become. */
+static __always_inline void keep_other(const struct run *run, const struct flow_found *found, __u8 family)
+{
+	const struct flow_action *action = &found->action;
+	union flow_key other = { 0 };
+
+	if (family == 4) {
+		flow_words_other((const flow_word *)&run->key.ipv4, action->rewrite, NULL, action->flags & FLOW_REPLY, action->target, (flow_word *)&other.ipv4, FLOW_WORDS4);
+		flow_keep4(&other.ipv4);
+	} else {
+		flow_words_other((const flow_word *)&run->key.ipv6, action->rewrite, run->translation.address.halves, action->flags & FLOW_REPLY, action->target, (flow_word *)&other.ipv6, FLOW_WORDS6);
+		flow_keep6(&other.ipv6);
+	}
+}
+
+/* The hit of a flow whose packets are rewritten. */
+static __noinline int recall_translated(struct __sk_buff *skb, struct run *run, const struct flow_found *found, enum flow_signal signal, __u8 family)
+{
+	struct packet *packet = &run->packet;
+
+	packet->is_translated = 1;
+	if (!take_translation_of(run, &run->key, family, found) || !is_translation_current(packet, &run->translation, &found->action)) {
+		count(COUNTER_FLOW_STALE, skb->len);
+		return UNDECIDED;
+	}
+	if (signal == FLOW_FOLLOW)
+		follow_connection(&run->key, packet);
+	packet->known = BY_FLOW_ENTRY;
+	if (flow_account(found, skb->len) & FLOW_TICKED)
+		keep_other(run, found, family);
+	return translate(skb, run);
+}
+
 /*
  * `self`: NULL for what comes from a tunnel. CARRY_ON: go on to where the entry says, which is `receiver` if that is a pod of this node. UNDECIDED: there is no entry, it is out of date, or the
  * packet opens a new connection on an old one's ports; a bare SYN never counts as a reply.
  */
-static __always_inline int recall(const struct __sk_buff *skb, struct run *run, const struct endpoint *self, const struct endpoint **receiver, __u8 family)
+static __always_inline int recall(struct __sk_buff *skb, struct run *run, const struct endpoint *self, const struct endpoint **receiver, __u8 family)
 {
 	struct packet *packet = &run->packet;
 	const struct flow_action *action;
@@ -107,10 +171,14 @@ static __always_inline int recall(const struct __sk_buff *skb, struct run *run, 
 		self = receiver_by_tunnel(packet, action);
 	if (!self || !is_current(packet, self, *receiver, action)) {
 		count(COUNTER_FLOW_STALE, skb->len);
+		if (flow_is_rewritten(action))
+			packet->is_translated = take_translation_of(run, &run->key, family, &found);
 		return UNDECIDED;
 	}
 	if (action->class == FLOW_NEGATIVE)
 		return drop_again(skb, packet, self, *receiver, &found);
+	if (action->rewrite)
+		return recall_translated(skb, run, &found, signal, family);
 	if (signal == FLOW_FOLLOW)
 		follow_connection(&run->key, packet);
 	packet->known = BY_FLOW_ENTRY;

@@ -13,14 +13,12 @@
 #include "../parse/icmp.h"
 #include "../parse/ipv4.h"
 #include "../parse/packet.h"
+#include "../parse/translation.h"
 #include "../parse/transport.h"
 #include "keys.h"
 #include "outcome.h"
 #include "recall.h"
-
-enum {
-	ICMP_ERROR_HEADER = 8, /* of both families; the quoted packet follows */
-};
+#include "translate-error.h"
 
 /* The first eight bytes of a quoted transport header. */
 union quoted_transport {
@@ -80,11 +78,6 @@ static __always_inline bool turn_quoted_ports(const struct __sk_buff *skb, struc
 	return false;
 }
 
-static __always_inline bool is_same_address(const union address *a, const union address *b)
-{
-	return ((a->halves[0] ^ b->halves[0]) | (a->halves[1] ^ b->halves[1])) == 0;
-}
-
 static __always_inline bool would_pass(struct packet *answer, union flow_key *key, const struct endpoint *self, __u16 zone, struct flow_found *found)
 {
 	answer->zone = zone;
@@ -92,6 +85,14 @@ static __always_inline bool would_pass(struct packet *answer, union flow_key *ke
 		return false;
 	answer->target = found->action.target;
 	return is_current(answer, self, receiver_of(answer), &found->action);
+}
+
+/* For the verifier, which has forgotten of which family the entry is, IPv6's is looked up once more. */
+static __always_inline bool take_translation_again(struct run *run, const union flow_key *key, __u8 family, struct flow_found *found)
+{
+	if (family == 4)
+		return take_translation(run, NULL, found);
+	return flow_find6(&key->ipv6, found) && flow_is_rewritten(&found->action) && take_translation(run, &key->ipv6, found);
 }
 
 /* Where answers from beyond the node come in. */
@@ -103,15 +104,16 @@ static __always_inline __u16 zone_beyond(const struct packet *answer)
 }
 
 /* CARRY_ON: the error goes where an answer would. UNDECIDED: it has to be decided as a flow of its own. */
-__noinline int relate(struct __sk_buff *skb, struct packet *packet)
+__noinline int relate(struct __sk_buff *skb, struct run *run)
 {
+	struct packet *packet = run ? &run->packet : NULL;
 	const struct endpoint *self = packet ? endpoint_of_slot(packet->slot) : NULL;
 	struct packet answer = { 0 };
 	union flow_key key;
 	struct flow_found found;
 	__u32 offset;
 
-	if (!self)
+	if (!run || !packet || !self)
 		return REASON_ENDPOINT_NOT_READY;
 	answer.family = packet->family;
 	answer.side = packet->side;
@@ -129,5 +131,9 @@ __noinline int relate(struct __sk_buff *skb, struct packet *packet)
 			return UNDECIDED;
 	}
 	packet->target = answer.target;
-	return CARRY_ON;
+	if (!flow_is_rewritten(&found.action))
+		return CARRY_ON;
+	if (!take_translation_again(run, &key, answer.family, &found) || !is_translation_current(&answer, &run->translation, &found.action))
+		return UNDECIDED;
+	return translate_error(skb, run, &answer);
 }

@@ -6,7 +6,7 @@
 #include <linux/types.h>
 
 enum {
-	FLOW_LAYOUT = 1, /* raised with every change of what is below; in every bucket that ever held an entry */
+	FLOW_LAYOUT = 2, /* raised with every change of what is below; in every bucket that ever held an entry */
 	FLOW_WAYS = 8,
 	FLOW_BUCKETS_V4 = 32768, /* defaults; the loader may choose any power of two up to 2^24, and sets `flow_mask4`, `flow_mask6` to it less one */
 	FLOW_BUCKETS_V6 = 8192,
@@ -63,7 +63,7 @@ enum flow_flags {
 
 /* What to do with a packet of this entry, and since when that is known. */
 struct flow_action {
-	__u64 rewrite; /* negative: enum drop_reason; else kept for services and NAT */
+	__u64 rewrite; /* negative: enum drop_reason; else what packets become: flow/translate.h; 0: nothing else */
 	__u32 decided; /* the node's clock sampled before the decision's first read (design D2) */
 	__u32 identity; /* of the end that is no local endpoint; 0 where both are */
 	__u32 origin; /* negative: of the decision; else of the egress one */
@@ -91,7 +91,8 @@ struct flow_entry4 {
 struct flow_entry6 {
 	struct flow_state state;
 	struct flow_key6 key;
-	__u64 reserved[4]; /* IPv6 rewrites */
+	__u8 rewrite_address[16];
+	__u64 reserved[2];
 };
 
 /* A way begins with eight bytes of its bucket's: way 1: tags, one byte each, 0 = empty; ways 2 … 5: ingress origins of two ways each (way w: bytes 4 (w mod 2) of way 2 + w / 2). */

@@ -168,7 +168,7 @@ function isConsistent({ action, ingressOrigin, key }: DumpedEntry): boolean {
   const ports = key.subarray(key.length - 8);
   const flow = Math.max(ports.readUInt16LE(0), ports.readUInt16LE(2)) - 1000;
   const { decided } = action;
-  const rewrite = action.class === flowClass.FLOW_NEGATIVE ? 133n : BigInt.asUintN(64, BigInt(decided) * 0xff51afd7ed558ccdn + 3n);
+  const rewrite = action.class === flowClass.FLOW_NEGATIVE ? 133n : 0n;
   return (
     action.identity === Math.imul(decided + Math.imul(flow, 0x01000193), 0x9e3779b1) >>> 0 &&
     action.origin === (Math.imul(decided, 0x85ebca6b) + 1) >>> 0 &&

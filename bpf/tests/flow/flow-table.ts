@@ -11,23 +11,23 @@ const kinds = { find: 0, pass: 1, open: 2, deny: 3, expire: 4, age: 5, places: 6
 const at = {
   key: 0,
   decision: 40,
-  number: 88,
-  kind: 96,
-  family: 100,
-  index: 104,
-  tcpFlags: 108,
-  bytes: 112,
-  epochs: 116,
-  result: 132,
-  signal: 136,
-  accounted: 140,
-  action: 144,
-  counter: 168,
-  places: 176,
-  ends4: 192,
-  ends6: 304,
+  number: 120,
+  kind: 128,
+  family: 132,
+  index: 136,
+  tcpFlags: 140,
+  bytes: 144,
+  epochs: 148,
+  result: 164,
+  signal: 168,
+  accounted: 172,
+  action: 176,
+  counter: 200,
+  places: 208,
+  ends4: 224,
+  ends6: 336,
 } as const;
-const commandSize = 464;
+const commandSize = 496;
 
 /** What the slow path says of a flow (struct flow_decision); what is absent is 0. */
 export interface Decision {

@@ -16,6 +16,7 @@ import {
 } from '@myelin/datapath-layout';
 import { macBytes } from '../packets/bytes.ts';
 import { PolicyTables } from './policy-tables.ts';
+import { Services } from './services.ts';
 import { integerKey, TestMap } from './test-map.ts';
 
 /** A pod of the node. */
@@ -57,6 +58,7 @@ export interface PeerSpec {
 /** The agent's part: writes tables, then the epochs of what changed, last the clock (bpf/include/flow/README.md). */
 export class Tables {
   readonly policies: PolicyTables;
+  readonly services: Services;
   readonly #interfaces: TestMap;
   readonly #endpoints: TestMap;
   readonly #addresses: Readonly<Record<4 | 6, TestMap>>;
@@ -85,6 +87,12 @@ export class Tables {
     this.#peerEpochs = object.map('peer_epochs');
     this.#state = object.map('node_state');
     this.policies = new PolicyTables(object, (change) => this.turn(change));
+    this.services = new Services(object, (change) =>
+      this.turn(() => {
+        change();
+        this.#peersChanged = true;
+      }),
+    );
   }
 
   /** One turn of the clock around a change; `change` gets the new epoch. A turn inside a turn belongs to the outer one. */
@@ -116,6 +124,7 @@ export class Tables {
     ])
       table.reset();
     this.policies.reset();
+    this.services.reset();
     this.turn(() => {
       this.#peersChanged = true;
     });

@@ -9,7 +9,11 @@ const [role, ...args] = process.argv.slice(2);
 function serve(family, port) {
   const udp = createSocket(`udp${family}`);
   udp.on('message', (message, from) => udp.send(`udp ${message}`, from.port, from.address));
-  const tcp = createServer((socket) => socket.on('data', (chunk) => socket.end(`tcp ${chunk}`)));
+  const tcp = createServer((socket) => {
+    socket.on('data', (chunk) => socket.end(`tcp ${chunk}`));
+    // A client that goes on sending after the answer resets the connection.
+    socket.on('error', () => socket.destroy());
+  });
   udp.bind(port, () => tcp.listen(port, family === '6' ? '::' : '0.0.0.0', () => process.stdout.write('listening\n')));
 }
 

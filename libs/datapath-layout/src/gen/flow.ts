@@ -2,7 +2,7 @@
 import type { Codec } from '../codec.ts';
 
 /** raised with every change of what is below; in every bucket that ever held an entry */
-export const FLOW_LAYOUT = 1;
+export const FLOW_LAYOUT = 2;
 export const FLOW_WAYS = 8;
 /** defaults; the loader may choose any power of two up to 2^24, and sets `flow_mask4`, `flow_mask6` to it less one */
 export const FLOW_BUCKETS_V4 = 32768;
@@ -168,7 +168,7 @@ export const flowFlagsNames: Readonly<Record<number, keyof typeof flowFlags>> = 
 
 /** `struct flow_action`. What to do with a packet of this entry, and since when that is known. */
 export interface FlowAction {
-  /** negative: enum drop_reason; else kept for services and NAT */
+  /** negative: enum drop_reason; else what packets become: flow/translate.h; 0: nothing else */
   readonly rewrite: bigint;
   /** the node's clock sampled before the decision's first read (design D2) */
   readonly decided: number;
@@ -297,6 +297,7 @@ export const flowEntry4Codec = {
 export interface FlowEntry6 {
   readonly state: FlowState;
   readonly key: FlowKey6;
+  readonly rewriteAddress: Uint8Array;
 }
 /** Layout of `struct flow_entry6`: 112 bytes. */
 export const flowEntry6Codec = {
@@ -304,17 +305,21 @@ export const flowEntry6Codec = {
   offsets: {
     state: 0,
     key: 40,
+    rewriteAddress: 80,
   },
   read(buffer: Buffer, offset = 0): FlowEntry6 {
     return {
       state: flowStateCodec.read(buffer, offset),
       key: flowKey6Codec.read(buffer, offset + 40),
+      rewriteAddress: new Uint8Array(buffer.subarray(offset + 80, offset + 80 + 16)),
     };
   },
   write(buffer: Buffer, value: FlowEntry6, offset = 0): void {
     flowStateCodec.write(buffer, value.state, offset);
     flowKey6Codec.write(buffer, value.key, offset + 40);
-    buffer.fill(0, offset + 80, offset + 112);
+    if (value.rewriteAddress.length !== 16) throw new RangeError(`rewriteAddress has ${value.rewriteAddress.length} elements, expected 16`);
+    buffer.set(value.rewriteAddress, offset + 80);
+    buffer.fill(0, offset + 96, offset + 112);
   },
   encode(value: FlowEntry6): Buffer {
     const buffer = Buffer.alloc(112);
