@@ -8,11 +8,12 @@ import type { ExchangeRequest } from '../plan/probes.ts';
 /** Seconds that a process may take to be ready again. */
 const startSeconds = 30;
 
-/** What goes on while everything is killed in turn: within a node and between nodes, to the outside and from it, allowed and denied. */
+/** What goes on while everything is killed in turn: within a node and between nodes, by address and by Service, to the outside and from it, allowed and denied. */
 const exchanges: readonly Omit<ExchangeRequest, 'family'>[] = [
   { from: 'outside', to: 'shop/storefront', protocol: 'TCP', port: 8080, expect: 'reply' },
   { from: 'shop/storefront', to: 'shop/orders', protocol: 'TCP', port: 8080, expect: 'reply' },
   { from: 'shop/orders', to: 'office/ledger', protocol: 'TCP', port: 5432, expect: 'reply' },
+  { from: 'shop/orders', to: 'svc:office/ledger', protocol: 'TCP', port: 5432, expect: 'reply' },
   { from: 'shop/orders', to: 'outside', protocol: 'TCP', port: 443, expect: 'reply' },
   { from: 'shop/storefront', to: 'office/metrics', protocol: 'UDP', port: 8125, expect: 'reply' },
   { from: 'node:node-1', to: 'shop/catalog', protocol: 'ICMP', expect: 'reply' },
