@@ -10,7 +10,8 @@ import { TestLab } from './support/test-lab.ts';
 /*
  * C4: Redis is emptied under traffic and churn. Nothing that runs notices, every running pod's number stays, no number gets a second meaning at whoever looks, and new pods come up.
  */
-const rounds = process.env.MYELIN_NIGHTLY === '1' ? 10 : 1;
+const isNightly = process.env.MYELIN_NIGHTLY === '1';
+const rounds = isNightly ? 10 : 1;
 const patience = { timeout: 60_000 + 60_000 * rounds };
 const on = (nodeName: string) => ({ ports: [80, { containerPort: 80, protocol: 'UDP' as const }], spec: { nodeName } });
 const replicas = ['identity-allocator', 'identity-allocator-2'];
@@ -93,6 +94,15 @@ class History implements AsyncDisposable {
   }
 }
 
+/** Asks until there is an answer. */
+async function until<T>(ask: () => Promise<T>): Promise<T & {}> {
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
+    await sleep(100);
+  }
+}
+
 const appIn = (labels: readonly string[]) => labels.find((label) => label.startsWith('k8s:app='))!.slice('k8s:app='.length);
 const numbers = async () => new Map((await lab.status()).pods.map(({ namespace: of, name, identity }) => [`${of}/${name}`, identity]));
 
@@ -127,4 +137,34 @@ describe('Redis, emptied under traffic and churn', () => {
     expect(history.ambiguous).toEqual([]);
     expect(history.size).toBeGreaterThanOrEqual(4 + 3 * rounds);
   });
+
+  // The wait for nodes, of which nobody knows how many there are, takes its 10 s.
+  it.runIf(isNightly)(
+    'C4: and NATS with it: what runs notices nothing, and all of it comes back from what the nodes have read',
+    patience,
+    async () => {
+      const requests = ([4, 6] as const).map((family): ExchangeRequest => {
+        return { from: 'red/client', to: 'red/server', protocol: 'ICMP', port: 0, family, expect: 'reply' };
+      });
+      const traffic = await startTraffic(lab.running, requests);
+      const had = await numbers();
+      // Neither may mend the other.
+      await lab.must('fault', 'kill', 'nats');
+      await lab.must('fault', 'redis', 'flush');
+      await lab.must('fault', 'nats', 'wipe');
+      const { status, stderr } = await lab.myelin('identity', 'list');
+      expect([status, stderr]).toEqual([4, expect.stringContaining('the store is not ready')]);
+      // Identities and addresses are there after the wait; policies are nowhere whole: it takes an operator.
+      const waiting = await until(async () => /accept-empty (\d+)/.exec((await lab.myelin('policy', 'list')).stderr)?.[1]);
+      await until(async () => (await lab.myelin('identity', 'list')).status === 0);
+      expect((await traffic.finish()).filter(({ fault }) => fault !== null)).toEqual([]);
+      await expectProbes(lab, { 'red/client -> red/server TCP 80': 'reply', 'red/client -> red/closed TCP 80': 'timeout' });
+      expect((await lab.myelin('cluster', 'accept-empty', `${Number(waiting) - 1}`)).status).toBe(1);
+      expect((await lab.myelin('cluster', 'accept-empty', waiting)).status).toBe(0);
+      await until(async () => (await lab.myelin('policy', 'list')).status === 0);
+      await lab.apply(networkPolicy('red/closed', { podSelector: app('closed') }), pod('red/later', on('b')));
+      expect(await numbers()).toEqual(new Map([...had, ['red/later', (await numbers()).get('red/later')!]]));
+      await lab.delete(pod('red/later', on('b')));
+    },
+  );
 });

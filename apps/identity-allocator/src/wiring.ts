@@ -34,7 +34,18 @@ export function wire(config: AllocatorConfig, { log, metrics, readiness }: Servi
 
   const { announceWithinMs, appliedWithinMs, listen, listenUnix } = config;
   const identities = new RowTable(streamKinds.identities, store);
-  const handlers = identityService({ registry, store, identities, stream, feed, reports, announceWithinMs, appliedWithinMs, log });
+  const handlers = identityService({
+    registry,
+    store,
+    recovery,
+    identities,
+    stream,
+    feed,
+    reports,
+    announceWithinMs,
+    appliedWithinMs,
+    log,
+  });
   const services = [implement(IdentityServiceService, handlers)];
   const server = new RpcServer({ service: 'identity-allocator', listen, listenUnix, security, services, readiness, log, meter });
   return [...componentsOf(security), redis, nats, store, ...relays, stream, reportFeed, server];

@@ -34,6 +34,7 @@ import { Services } from './control/services.ts';
 import { readStatus } from './control/status.ts';
 import { TcxMoves } from './control/tcx-moves.ts';
 import type { Underlay } from './control/underlay.ts';
+import { rowsToPresent } from './domain/known-rows.ts';
 
 /** A node whose parts are put together and not yet started. */
 export interface WiredNode {
@@ -75,7 +76,14 @@ export function wireNode(
     meter,
     readiness,
     refusedRetryMs: 10_000,
-    known: () => ({ claims: claimsOf(endpoints.records), rows: [] }),
+    known: (beyond) => ({
+      claims: claimsOf(endpoints.records),
+      rows: rowsToPresent([
+        { kind: 'identities', rows: identityStream.known(), beyond: beyond.identities },
+        { kind: 'endpoints', rows: endpointStream.known(), beyond: beyond.endpoints },
+        { kind: 'nodes', rows: nodeStream.known(), beyond: beyond.nodes },
+      ]),
+    }),
     onLoss: () => blocks.present(),
     onRegistered: (continued) => {
       applied.again();
@@ -161,25 +169,17 @@ export function wireNode(
     if (batch.snapshotComplete)
       endpoints.reconcileHeld(batch.changed.filter(({ row }) => row.node === config.node).map(({ row }) => row.endpointUid));
   };
-  const endpointStream = new StreamConsumer({ kind: streamKinds.endpoints, link: nats, onBatch: onEndpoints, log, readiness });
-  const nodeStream = new StreamConsumer({
-    kind: streamKinds.nodes,
-    link: nats,
-    onBatch: onNodes,
-    log,
-    readiness,
-  });
   const onServices = async (batch: StreamBatch<ServiceObject>) => {
     await services.applyBatch(batch);
     memory.handled(batch.changed.length);
   };
   const serviceStream = new StreamConsumer({ kind: streamKinds.services, link: nats, onBatch: onServices, log, readiness });
-  const streams = [
-    new StreamConsumer({ kind: streamKinds.identities, link: nats, onBatch: (batch) => names.applyIdentities(batch), log, readiness }),
-    nodeStream,
-    endpointStream,
-    serviceStream,
-  ];
+  // Their rows are kept: the allocator may lose them (design C4).
+  const kept = { link: nats, keepsRows: true, log, readiness };
+  const endpointStream = new StreamConsumer({ kind: streamKinds.endpoints, onBatch: onEndpoints, ...kept });
+  const nodeStream = new StreamConsumer({ kind: streamKinds.nodes, onBatch: onNodes, ...kept });
+  const identityStream = new StreamConsumer({ kind: streamKinds.identities, onBatch: (batch) => names.applyIdentities(batch), ...kept });
+  const streams = [identityStream, nodeStream, endpointStream, serviceStream];
 
   const events: Events = new Events({ bpffs: config.bpffs, log, onRecords: (records, lost) => flows.take(records, lost) });
   const flows: Flows = new Flows({ events, names, kernelLost: () => datapath.eventsLost() });

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { IdentityServiceService } from '@myelin/contracts/identity';
+import { IdentityServiceService, RegisterNodeResponse } from '@myelin/contracts/identity';
 import { PolicyServiceService, type SubscribeResponse } from '@myelin/contracts/policy';
 import { Authority, Credentials, type PeerName, type Security } from '@myelin/credentials';
 import { Metrics, Readiness, silentLog } from '@myelin/service';
@@ -15,7 +15,7 @@ import { implementPart } from './testing/index.ts';
 
 const minute = 60_000;
 const within = (from: number, to: number) => ({ from: new Date(Date.now() + from * minute), to: new Date(Date.now() + to * minute) });
-const registration = { present: false, continued: false, registration: 7n, revision: undefined };
+const registration = RegisterNodeResponse.fromPartial({ registration: 7n });
 const bookmark = (request: number) => ({ message: { $case: 'removed', value: request } }) as SubscribeResponse;
 
 let folder: string;

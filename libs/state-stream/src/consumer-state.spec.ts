@@ -52,6 +52,34 @@ describe('a row', () => {
   });
 });
 
+describe('C4: what was read', () => {
+  it('is kept for who asks for it: rows as their bytes, removals, each at its revision; what was swept is not', () => {
+    const state = new ConsumerState({ keepsRows: true });
+    const bytes = Buffer.from([0, 7, 128, 255]);
+    state.advance({ type: 'pass', bucket });
+    const entries: Entry[] = [{ type: 'row', revision: at(1), payload: bytes }, row(2), tombstone(3), end(3)];
+    entries.forEach((entry, i) => {
+      state.advance({ type: 'message', bucket, sequence: i + 1, key: ['a', 'b', 'b', ''][i]!, entry });
+    });
+    state.advance({ type: 'horizon', bucket, sequence: 4, askedAt: state.position });
+    expect([...state.known()]).toEqual([
+      { key: 'a', revision: at(1), payload: bytes },
+      { key: 'b', revision: at(3), payload: null },
+    ]);
+    const next = { ...bucket, number: 2 };
+    state.advance({ type: 'pass', bucket: next });
+    state.advance({ type: 'message', bucket: next, sequence: 1, key: '', entry: { ...end(4), bucket: formatBucket(next) } as Entry });
+    state.advance({ type: 'horizon', bucket: next, sequence: 1, askedAt: state.position });
+    expect([...state.known()]).toEqual([]);
+  });
+
+  it('is not kept by who does not: it takes memory', () => {
+    const { state, read } = begin();
+    read(1, 'a', row(1));
+    expect([...state.known()]).toEqual([]);
+  });
+});
+
 describe('the revision reached', () => {
   it('waits for the end marker and the horizon', () => {
     const { state, read, horizon } = begin();

@@ -32,6 +32,8 @@ interface Known {
   gone: boolean;
   /** The last pass in which the key was read. */
   pass: number;
+  /** Its bytes, one a character: a string takes half the memory of an array. Empty where rows are not kept, or the row is gone. */
+  kept: string;
 }
 
 const nothing: readonly RowChange[] = Object.freeze([]);
@@ -48,6 +50,7 @@ const nothing: readonly RowChange[] = Object.freeze([]);
  */
 export class ConsumerState {
   readonly #rows = new Map<string, Known>();
+  readonly #keepsRows: boolean;
   #bucket: Bucket | null = null;
   #pass = 0;
   #sequence = 0;
@@ -61,6 +64,17 @@ export class ConsumerState {
   #highest: Revision | null = null;
   #newest: Revision = zeroRevision;
   #reached: Revision | null = null;
+
+  /** `keepsRows`: `known` gives them. */
+  constructor({ keepsRows = false }: { readonly keepsRows?: boolean } = {}) {
+    this.#keepsRows = keepsRows;
+  }
+
+  /** All rows and removals that were read, at their revisions. Empty where rows are not kept. */
+  *known(): Generator<RowChange> {
+    if (!this.#keepsRows) return;
+    for (const [key, { revision, gone, kept }] of this.#rows) yield { key, revision, payload: gone ? null : Buffer.from(kept, 'latin1') };
+  }
 
   /** Revision up to which everything has been read; null until the first snapshot is complete. Never decreases. */
   get reached(): Revision | null {
@@ -152,8 +166,9 @@ export class ConsumerState {
     if (known !== undefined && compareRevisions(revision, known.revision) <= 0) return nothing;
     const gone = entry.type === 'tombstone';
     const showed = known !== undefined && !known.gone;
-    if (known === undefined) this.#rows.set(key, { revision, gone, pass: this.#pass });
-    else Object.assign(known, { revision, gone });
+    const kept = this.#keepsRows && entry.type === 'row' ? Buffer.from(entry.payload).toString('latin1') : '';
+    if (known === undefined) this.#rows.set(key, { revision, gone, pass: this.#pass, kept });
+    else Object.assign(known, { revision, gone, kept });
     if (gone && !showed) return nothing;
     return [{ key, revision, payload: entry.type === 'row' ? entry.payload : null }];
   }

@@ -8,7 +8,7 @@ import { batchOf, type StreamBatch } from './batch.ts';
 import { type Bucket, compareBuckets, formatBucket, keyOfSubject, streamOf } from './bucket.ts';
 import { lastMessageOf, openJetStream } from './bucket-store.ts';
 import { BucketWatch } from './bucket-watch.ts';
-import { ConsumerState } from './consumer-state.ts';
+import { ConsumerState, type RowChange } from './consumer-state.ts';
 import { Delivery, type Handover } from './delivery.ts';
 import { decodeEntry } from './entry.ts';
 import { decodeKey } from './key.ts';
@@ -22,6 +22,8 @@ export interface StreamConsumerOptions<Row> {
   readonly link: NatsLink;
   /** Gets batches one after the other. What it throws is logged, and the batch comes again with whatever has joined it. */
   readonly onBatch: (batch: StreamBatch<Row>) => void | Promise<void>;
+  /** Whether `known` gives what was read. */
+  readonly keepsRows?: boolean;
   readonly log: Log;
   /** Gets the condition `stream <kind>`: ready from the first complete snapshot on. */
   readonly readiness: Readiness;
@@ -39,7 +41,7 @@ export class StreamConsumer<Row> implements Component {
   readonly name: string;
   readonly #options: StreamConsumerOptions<Row>;
   readonly #condition: Condition;
-  readonly #state = new ConsumerState();
+  readonly #state: ConsumerState;
   readonly #stopping = new AbortController();
   readonly #waiters = new Set<{ readonly revision: Revision; readonly resolve: () => void }>();
   readonly #delivery = new Delivery();
@@ -55,6 +57,7 @@ export class StreamConsumer<Row> implements Component {
   constructor(options: StreamConsumerOptions<Row>) {
     this.name = `consumer of ${options.kind.name}`;
     this.#options = options;
+    this.#state = new ConsumerState({ keepsRows: options.keepsRows ?? false });
     this.#watch = new BucketWatch(options.kind.name, options.link, (bucket) => this.#follow(bucket));
     this.#condition = options.readiness.condition(`stream ${options.kind.name}`, 'no snapshot yet');
   }
@@ -62,6 +65,11 @@ export class StreamConsumer<Row> implements Component {
   /** Everything up to this revision has been handled by `onBatch`; null before the first complete snapshot. */
   get revision(): Revision | null {
     return this.#delivery.handled;
+  }
+
+  /** All rows and removals as they were read, where they are kept: for whoever has lost them (design C4). `payload` as in the stream; null: removed. */
+  known(): Iterable<RowChange> {
+    return this.#state.known();
   }
 
   /** Resolves once `onBatch` has handled everything up to `revision`; throws `deadline_exceeded` when that takes longer than `timeoutMs`. */

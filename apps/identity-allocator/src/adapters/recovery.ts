@@ -12,6 +12,7 @@ import {
   stateScript,
   WholeBuckets,
 } from '@myelin/outbox';
+import type { Revision } from '@myelin/revision';
 import type { Log } from '@myelin/service';
 import { type NatsLink, type StreamKind, streamKinds } from '@myelin/state-stream';
 import { endpointLua } from './scripts/endpoint.lua.ts';
@@ -57,10 +58,16 @@ export class IdentityRecovery implements Recovery {
   readonly scope = 'identity-allocator';
   readonly #options: IdentityRecoveryOptions;
   readonly #buckets: WholeBuckets;
+  readonly #included = new Map<string, Revision>();
 
   constructor(options: IdentityRecoveryOptions) {
     this.#options = options;
     this.#buckets = new WholeBuckets(options.nats);
+  }
+
+  /** Up to which revision the kind's newest whole bucket tells everything; undefined while that isn't known, or there is none. */
+  includes({ name }: Pick<StreamKind<unknown>, 'name'>): Revision | undefined {
+    return this.#included.get(name);
   }
 
   async attempt(incarnation: bigint, run: ScriptRunner): Promise<string | null> {
@@ -99,6 +106,9 @@ export class IdentityRecovery implements Recovery {
 
   async #rowsOf<Row>(kind: StreamKind<Row>, incarnation: bigint): Promise<ReadonlyMap<string, KnownRow<Row>> | null> {
     const rows: readonly LostRow<Row>[] | null = await this.#buckets.rowsOf(kind, incarnation);
+    const last = rows?.at(-1);
+    if (last === undefined) this.#included.delete(kind.name);
+    else this.#included.set(kind.name, last.revision);
     return rows === null ? null : new Map(rows.map(({ key, revision, row }) => [key, { revision, row }]));
   }
 

@@ -1,11 +1,18 @@
 import { parseAddress } from '@myelin/address';
-import type { Identity, IdentityServiceService, WatchResponse, WhoIsResponse } from '@myelin/contracts/identity';
+import {
+  type Identity,
+  type IdentityServiceService,
+  RegisterNodeResponse,
+  type WatchResponse,
+  type WhoIsResponse,
+} from '@myelin/contracts/identity';
 import type { Reports } from '@myelin/identity-rules';
 import { identityRanges, parseLabel, type ReservedName, reservedIdentities, reservedLabels, reservedName } from '@myelin/labels';
 import type { RowTable, Store } from '@myelin/outbox';
 import type { Handlers } from '@myelin/rpc';
 import { isMyelinError, type Log, MyelinError } from '@myelin/service';
-import type { StreamConsumer } from '@myelin/state-stream';
+import { type StreamConsumer, streamKinds } from '@myelin/state-stream';
+import type { IdentityRecovery } from '../adapters/recovery.ts';
 import type { Registry } from '../adapters/registry.ts';
 import type { IdentityFeed } from '../domain/identity-feed.ts';
 import { hasLabels, preferredNumbers, readLabelSet } from '../domain/label-set.ts';
@@ -21,6 +28,7 @@ export interface IdentityServiceParts {
   readonly registry: Registry;
   /** Says whether rows that Redis has lost are on their way back. */
   readonly store: Store;
+  readonly recovery: Pick<IdentityRecovery, 'includes'>;
   readonly identities: RowTable<Identity>;
   readonly stream: Pick<StreamConsumer<Identity>, 'waitFor'>;
   readonly feed: IdentityFeed;
@@ -83,11 +91,11 @@ export function identityService(parts: IdentityServiceParts): Service {
 type RequestOf<K extends keyof Service> = Parameters<Service[K]>[0];
 
 async function register(
-  { registry, store, log }: IdentityServiceParts,
+  { registry, store, recovery, log }: IdentityServiceParts,
   request: RequestOf<'registerNode'>,
 ): Promise<Awaited<ReturnType<Service['registerNode']>>> {
   const name = readNodeName(request.name);
-  if (store.recovering !== null) return { registration: 0n, revision: undefined, continued: false, present: true };
+  if (store.recovering !== null) return questionTo(recovery);
   const uid = readWord('node UID', request.uid);
   const result = await registry.register(
     { name, uid },
@@ -97,7 +105,17 @@ async function register(
   if (result.outcome !== 'ok') throw registerRefusal(name, result);
   const { registration, revision, continued } = result;
   log.info({ node: name, uid, registration: `${registration}` }, 'node registered');
-  return { registration, revision, continued, present: false };
+  return RegisterNodeResponse.fromPartial({ registration, revision, continued });
+}
+
+/** Asks a node for what it knows. */
+function questionTo(recovery: IdentityServiceParts['recovery']): RegisterNodeResponse {
+  return RegisterNodeResponse.fromPartial({
+    present: true,
+    knownIdentityRevision: recovery.includes(streamKinds.identities),
+    knownEndpointRevision: recovery.includes(streamKinds.endpoints),
+    knownNodeRevision: recovery.includes(streamKinds.nodes),
+  });
 }
 
 async function allocate(parts: IdentityServiceParts, request: RequestOf<'allocate'>): Promise<Awaited<ReturnType<Service['allocate']>>> {

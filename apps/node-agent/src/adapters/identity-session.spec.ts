@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { IdentityServiceService, type Session } from '@myelin/contracts/identity';
+import { IdentityServiceService, type PresentStateRequest, RegisterNodeResponse, type Session } from '@myelin/contracts/identity';
 import { Channel, type Handlers, RpcServer } from '@myelin/rpc';
 import { implementPart } from '@myelin/rpc/testing';
 import { type ErrorCode, Metrics, MyelinError, Readiness, StatusServer, silentLog } from '@myelin/service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { IdentitySession } from './identity-session.ts';
+import { IdentitySession, type ReportedRevisions } from './identity-session.ts';
 import { StateFolder } from './state-folder.ts';
 
 // A real server that answers as it is told: an allocator refuses for most of these reasons only when somebody has misconfigured it.
@@ -32,7 +32,14 @@ function answer(call: string, { registration, counter }: Session): void {
   if (code !== undefined) throw new MyelinError(code, `refused as ${code}`);
 }
 
+/** How often the allocator asks before it registers; what it is told, and what it says that it knows. */
+let questions = 0;
+let presented: PresentStateRequest[];
+let asked: ReportedRevisions[];
+let losses: number;
+
 beforeEach(async () => {
+  [questions, presented, asked, losses] = [0, [], [], 0];
   folder = await mkdtemp(join(tmpdir(), 'myelin-session-'));
   cleanUp = [() => rm(folder, { recursive: true })];
   sent = [];
@@ -40,7 +47,15 @@ beforeEach(async () => {
   metrics = new Metrics('myelin');
   let registrations = 0n;
   const service: Partial<Service> = {
-    registerNode: () => ({ registration: ++registrations, revision: undefined, continued: true, present: false }),
+    registerNode: () => {
+      if (questions-- > 0)
+        return RegisterNodeResponse.fromPartial({ present: true, knownIdentityRevision: { incarnation: 7n, counter: 2n } });
+      return RegisterNodeResponse.fromPartial({ registration: ++registrations, continued: true });
+    },
+    presentState: (request) => {
+      presented.push(request);
+      return { wanted: true };
+    },
     allocate: (request) => {
       answer('Allocate', request.session!);
       return { identity: 300, identityRevision: undefined, endpointRevision: undefined, identityApplied: true };
@@ -73,8 +88,15 @@ beforeEach(async () => {
     state,
     ...common,
     refusedRetryMs: 1,
-    known: () => ({ claims: [], rows: [] }),
-    onLoss: () => {},
+    known: (beyond) => {
+      asked.push(beyond);
+      const revision = { incarnation: 7n, counter: 3n };
+      const rows = Array.from({ length: 2500 }, (_, i) => ({ kind: 'identities', key: `${i}`, revision, payload: Buffer.alloc(0) }));
+      return { claims: [{ endpointUid: 'a', numbers: [{ number: 300, labels: ['k8s:a=b'], revision }] }], rows };
+    },
+    onLoss: () => {
+      losses += 1;
+    },
     onRegistered: () => {},
   });
   cleanUp.push(
@@ -96,6 +118,23 @@ async function refusalCounts(): Promise<Record<string, number>> {
   const lines = text.matchAll(/^myelin_identity_refusals_total\{call="(\w+)",code="(\w+)"\} (\d+)/gm);
   return Object.fromEntries([...lines].map(([, call, code, count]) => [`${call} ${code}`, Number(count)]));
 }
+
+describe('C4: an allocator that has lost its rows', () => {
+  it('is told all that the node knows beyond what it says it has, the claims last, until it registers', async () => {
+    questions = 2;
+    await session.release('a', 0, never);
+    expect(losses).toBe(2);
+    expect(asked[0]).toMatchObject({ identities: { incarnation: 7n, counter: 2n }, endpoints: undefined });
+    expect(presented.map(({ rows, claims, last }) => [rows.length, claims.length, last])).toEqual([
+      [2000, 0, false],
+      [500, 1, true],
+      [2000, 0, false],
+      [500, 1, true],
+    ]);
+    expect(presented[1]!.claims[0]).toMatchObject({ endpointUid: 'a', numbers: [{ number: 300, labels: ['k8s:a=b'] }] });
+    expect(sent).toEqual([['Release a', 1n, 1n]]);
+  });
+});
 
 describe('a call that is refused', () => {
   it('because the session is over is sent again under a new registration (C1)', async () => {

@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Address, formatAddress, formatPrefix, type Prefix } from '@myelin/address';
-import { type EndpointClaim, IdentityServiceService, type KnownRow, type Session } from '@myelin/contracts/identity';
+import {
+  type EndpointClaim,
+  IdentityServiceService,
+  type KnownRow,
+  type RegisterNodeResponse,
+  type Session,
+} from '@myelin/contracts/identity';
 import type { Revision } from '@myelin/contracts/types';
 import { type Assignment, CallCounter, type EndpointRecord, heldBy } from '@myelin/identity-rules';
 import { laterRevision, zeroRevision } from '@myelin/revision';
@@ -36,8 +42,8 @@ export interface IdentitySessionOptions {
   readonly readiness: Readiness;
   /** After how long a call is sent again that somebody has to make possible first. */
   readonly refusedRetryMs: number;
-  /** What the node knows, for an allocator that has lost its rows. */
-  readonly known: () => KnownState;
+  /** What the node knows, for an allocator that has lost its rows; of the streams, what is later than `beyond`. */
+  readonly known: (beyond: ReportedRevisions) => KnownState;
   /** Called when that is asked for: others may have lost theirs, too. */
   readonly onLoss: () => void;
   /** Called after each registration: the allocator has forgotten what the node had reported; and unless it `continued`, what its endpoints have. */
@@ -89,13 +95,13 @@ export interface Allocation {
 
 /** A revision of each stream, of which others must know. Absent: not asked about. */
 export interface AppliedRevisions {
-  readonly identities?: Revision;
-  readonly endpoints?: Revision;
+  readonly identities?: Revision | undefined;
+  readonly endpoints?: Revision | undefined;
 }
 
 /** The same of all streams that the node reports. */
 export interface ReportedRevisions extends AppliedRevisions {
-  readonly nodes?: Revision;
+  readonly nodes?: Revision | undefined;
 }
 
 /**
@@ -271,12 +277,10 @@ export class IdentitySession {
     const podCidrs = (await blocks.known()).map((prefix: Prefix) => formatPrefix(prefix));
     for (;;) {
       try {
-        const { registration, revision, continued, present } = await this.#client.registerNode(
-          { ...node, addresses: node.addresses.map(formatAddress), podCidrs },
-          { signal },
-        );
-        if (present) {
-          await this.#present(signal);
+        const answer = await this.#client.registerNode({ ...node, addresses: node.addresses.map(formatAddress), podCidrs }, { signal });
+        const { registration, revision, continued } = answer;
+        if (answer.present) {
+          await this.#present(answer, signal);
           await sleep(retryMs, undefined, { signal }).catch(() => {});
           continue;
         }
@@ -295,11 +299,12 @@ export class IdentitySession {
   }
 
   /** Tells the allocator, which has lost its rows, what the node knows. It is asked for at each attempt to register until the rows are back, and may be told again. */
-  async #present(signal: AbortSignal): Promise<void> {
+  async #present(asked: RegisterNodeResponse, signal: AbortSignal): Promise<void> {
     const { node, log, known, onLoss } = this.#options;
     this.#condition.missing('the identity allocator has lost its rows, and waits for what nodes know');
     onLoss();
-    const { claims, rows } = known();
+    const { knownIdentityRevision: identities, knownEndpointRevision: endpoints, knownNodeRevision: nodes } = asked;
+    const { claims, rows } = known({ identities, endpoints, nodes });
     let chunk: KnownRow[] = [];
     for (const row of rows) {
       chunk.push(row);

@@ -54,6 +54,10 @@ export interface RegisterNodeResponse {
   continued: boolean;
   /** Redis has lost its rows, and nothing was registered: `registration` is 0. The node presents what it knows, and registers again until it is registered. */
   present: boolean;
+  /** Where `present`: what is known without the node; it need not present rows and removals of the streams up to here. Absent: nothing is. */
+  knownIdentityRevision: Revision | undefined;
+  knownEndpointRevision: Revision | undefined;
+  knownNodeRevision: Revision | undefined;
 }
 
 export interface PresentStateRequest {
@@ -426,7 +430,15 @@ export const RegisterNodeRequest: MessageFns<RegisterNodeRequest> = {
 };
 
 function createBaseRegisterNodeResponse(): RegisterNodeResponse {
-  return { registration: 0n, revision: undefined, continued: false, present: false };
+  return {
+    registration: 0n,
+    revision: undefined,
+    continued: false,
+    present: false,
+    knownIdentityRevision: undefined,
+    knownEndpointRevision: undefined,
+    knownNodeRevision: undefined,
+  };
 }
 
 export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
@@ -445,6 +457,15 @@ export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
     }
     if (message.present !== false) {
       writer.uint32(32).bool(message.present);
+    }
+    if (message.knownIdentityRevision !== undefined) {
+      Revision.encode(message.knownIdentityRevision, writer.uint32(42).fork()).join();
+    }
+    if (message.knownEndpointRevision !== undefined) {
+      Revision.encode(message.knownEndpointRevision, writer.uint32(50).fork()).join();
+    }
+    if (message.knownNodeRevision !== undefined) {
+      Revision.encode(message.knownNodeRevision, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -494,6 +515,30 @@ export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
             message.present = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.knownIdentityRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.knownEndpointRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.knownNodeRevision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -519,6 +564,17 @@ export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
       : undefined;
     message.continued = object.continued ?? false;
     message.present = object.present ?? false;
+    message.knownIdentityRevision =
+      (object.knownIdentityRevision !== undefined && object.knownIdentityRevision !== null)
+        ? Revision.fromPartial(object.knownIdentityRevision)
+        : undefined;
+    message.knownEndpointRevision =
+      (object.knownEndpointRevision !== undefined && object.knownEndpointRevision !== null)
+        ? Revision.fromPartial(object.knownEndpointRevision)
+        : undefined;
+    message.knownNodeRevision = (object.knownNodeRevision !== undefined && object.knownNodeRevision !== null)
+      ? Revision.fromPartial(object.knownNodeRevision)
+      : undefined;
     return message;
   },
 };
