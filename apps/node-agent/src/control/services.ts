@@ -7,8 +7,8 @@ import type { Log } from '@myelin/service';
 import type { StreamBatch } from '@myelin/state-stream';
 import { ServicePlan } from '../domain/service-plan.ts';
 
-/** Pools that are written in one turn: their tables are in memory at once (32 KiB each by default), and nothing else happens in the agent while they are made. */
-const poolsAtATime = 64;
+/** Pools that are written in one turn: their tables (32 KiB each by default, some 3 ms to make) are in memory at once, and nothing else happens in the agent while they are made. */
+const poolsAtATime = 16;
 
 /** What balancing needs. */
 export interface ServicesOptions {
