@@ -26,7 +26,7 @@ import {
 import type { Manifest } from './manifests.ts';
 
 const { projectRoot, path } = readConfig();
-const program = join(projectRoot, 'tools', 'lab', 'src', 'main.ts');
+const program = join(projectRoot, 'tools', 'lab', 'dist', 'main.mjs');
 const commandLine = join(projectRoot, 'apps', 'cli', 'dist', 'main.mjs');
 
 /** Time for a change to be enforced, as the commands have. */
