@@ -115,8 +115,8 @@ describe('Services', () => {
       'shop/client-1 -> svc:shop/web ICMP': 'timeout',
     });
     const { stdout } = await lab.myelin('monitor', '--verdict', 'DROPPED', '--last', '100', '--no-follow');
-    expect(stdout).toMatch(/shop\/client-1 .*:80 .*service backend not found/);
-    expect(stdout).toMatch(/shop\/client-1 .*:81 .*is a clusterip/);
+    expect(stdout).toMatch(/shop\/client-1 .*Service shop\/nobody .*:80 .*service backend not found/);
+    expect(stdout).toMatch(/shop\/client-1 .*Service shop\/web .*:81 .*is a clusterip/);
   });
 
   it('stand behind policy: egress is about the backend and its port, ingress about the client', async () => {

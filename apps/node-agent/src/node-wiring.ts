@@ -170,6 +170,7 @@ export function wireNode(
       endpoints.reconcileHeld(batch.changed.filter(({ row }) => row.node === config.node).map(({ row }) => row.endpointUid));
   };
   const onServices = async (batch: StreamBatch<ServiceObject>) => {
+    names.applyServices(batch);
     await services.applyBatch(batch);
     memory.handled(batch.changed.length);
   };

@@ -2,6 +2,7 @@ import { type Address, address } from '@myelin/address';
 import { describe, expect, it } from 'vitest';
 import { deniedByDefault } from './deciders.ts';
 import { flowOf, remark } from './flow.ts';
+import { flowJson } from './json.ts';
 import type { PacketEnd, PacketEvent } from './packet-event.ts';
 import { defaultDenied, names, newFlow, origins } from './shop.fixture.ts';
 
@@ -29,6 +30,21 @@ describe('flowOf', () => {
       { kind: 'NetworkPolicy', namespace: 'shop', name: 'web', labels: ['uid=u-web', 'rule=ingress[0]'], revision: 0n },
     ]);
     expect([flow.egressAllowedBy, flow.ingressDeniedBy, flow.egressDeniedBy, flow.extensions]).toEqual([[], [], [], undefined]);
+  });
+  it('names the Service whose address was asked, which is nobody’s: not the world’s either', () => {
+    const asked = unseen(address('10.96.0.1'));
+    const flow = flowOf(
+      { ...newFlow, kind: 'drop', verdict: 2, reason: 158, direction: 'egress', destination: asked },
+      {
+        ...names,
+        identityOf: () => 2,
+      },
+    );
+    expect(flow.destinationService).toEqual({ namespace: 'shop', name: 'checkout' });
+    expect(flow.destination).toMatchObject({ identity: 0, podName: '' });
+    expect(flow.sourceService).toBeUndefined();
+    expect(flowJson(flow)).toMatchObject({ destination_service: { name: 'checkout', namespace: 'shop' } });
+    expect(flowOf(newFlow, names).destinationService).toBeUndefined();
   });
   it('names the policies behind a default deny in extensions, and no rule', () => {
     const flow = flowOf(defaultDenied, names);

@@ -44,7 +44,9 @@ function partyInSlot({ slot, identity }: PacketEnd, names: FlowNames): Party {
 
 /** Where the kernel had no identity because it hadn't looked yet, the address has one now, as in the field's other implementation. */
 function partyAt({ address, identity }: PacketEnd, names: FlowNames): Party {
-  return { identity: identity || names.identityOf(address), pod: names.endpoint(address) };
+  // A Service's address is nobody's: neither a pod's nor the world's.
+  const isService = names.service(address) !== null;
+  return { identity: identity || (isService ? 0 : names.identityOf(address)), pod: names.endpoint(address) };
 }
 
 function partyOf(event: PacketEvent, side: 'source' | 'destination', names: FlowNames): Party {
@@ -120,6 +122,8 @@ export function flowOf(event: PacketEvent, names: FlowNames): Flow {
             ipVersion: family === 4 ? IPVersion.IPv4 : IPVersion.IPv6,
           },
           l4: layer4(event),
+          sourceService: names.service(source.address) ?? undefined,
+          destinationService: names.service(destination.address) ?? undefined,
         }),
     source: endpoint(event, 'source', names),
     destination: endpoint(event, 'destination', names),

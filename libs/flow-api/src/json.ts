@@ -97,6 +97,7 @@ const endpoint: Shape<api.Endpoint> = {
   labels: ['labels', list(plain)],
   podName: ['pod_name', plain],
 };
+const service: Shape<api.Service> = { name: ['name', plain], namespace: ['namespace', plain] };
 const policy: Shape<api.Policy> = {
   name: ['name', plain],
   namespace: ['namespace', plain],
@@ -128,6 +129,8 @@ const flow: Shape<Flow> = {
   nodeName: ['node_name', plain],
   reply: ['reply', plain],
   eventType: ['event_type', message(eventType)],
+  sourceService: ['source_service', message(service)],
+  destinationService: ['destination_service', message(service)],
   trafficDirection: ['traffic_direction', named(api.TrafficDirection)],
   policyMatchType: ['policy_match_type', plain],
   traceObservationPoint: ['trace_observation_point', named(api.TraceObservationPoint)],

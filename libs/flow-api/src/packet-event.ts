@@ -64,6 +64,8 @@ export interface FlowNames {
   endpoint(address: Address): NamedEndpoint | null;
   /** The endpoint of this node that has a slot. */
   endpointInSlot(slot: number): (NamedEndpoint & { readonly identity: number }) | null;
+  /** The Service that has an address. */
+  service(address: Address): NamedEndpoint | null;
   /** What the kernel's tables take an address for: the number of whoever has it, or of the prefix that covers it. 0: unknown. */
   identityOf(address: Address): number;
   /** Visible labels of an identity, node-local ones (`cidr:` labels) included; empty: unknown. */

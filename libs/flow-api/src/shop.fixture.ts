@@ -51,6 +51,7 @@ export const names: FlowNames = {
   clusterName: 'default',
   endpoint: ({ value }) => pods[value.toString()] ?? null,
   endpointInSlot: (slot) => local[slot] ?? null,
+  service: ({ value }) => (value === address('10.96.0.1').value ? { namespace: 'shop', name: 'checkout' } : null),
   identityOf: ({ value }) => owners[value.toString()] ?? 0,
   labels: (identity) => labels[identity] ?? [],
   decider: (origin) => deciders[origin] ?? null,

@@ -26,6 +26,19 @@ describe('formatFlow', () => {
     );
   });
 
+  it('names the Service that was asked where nobody else is at that end', () => {
+    const asked = { destination: { identity: 0, labels: [] }, destinationService: { namespace: 'shop', name: 'checkout' } };
+    const dropped = {
+      verdict: Verdict.DROPPED,
+      dropReasonDesc: DropReason.SERVICE_BACKEND_NOT_FOUND,
+      trafficDirection: TrafficDirection.EGRESS,
+    };
+    const flow = Flow.fromPartial({ ...base, ...dropped, ...asked, IP: { source: '10.0.0.1', destination: '10.96.0.1' } });
+    expect(formatFlow(flow, 'n1')).toContain(
+      'shop/web 10.0.0.1:4000 (ID:300) -> Service shop/checkout 10.96.0.1:80 TCP SYN: service backend not found (egress)',
+    );
+  });
+
   it('names the policies behind a default deny', () => {
     const value = Buffer.from(Flow.encode(Flow.fromPartial({ ingressDeniedBy: [policy('default-deny')] })).finish());
     const dropped = { verdict: Verdict.DROPPED, dropReasonDesc: DropReason.POLICY_DENIED, trafficDirection: TrafficDirection.INGRESS };

@@ -1,4 +1,4 @@
-import { DropReason, type Endpoint, type Flow, type Policy, TrafficDirection, Verdict } from '@myelin/contracts/flow';
+import { DropReason, type Endpoint, type Flow, type Policy, type Service, TrafficDirection, Verdict } from '@myelin/contracts/flow';
 import { deniedByDefault, remark } from '@myelin/flow-api';
 
 const verdictNames = new Map<number, string>(Object.entries(Verdict).map(([name, number]) => [number, name]));
@@ -21,16 +21,18 @@ export function formatFlow(flow: Flow, nodeName: string): string {
 }
 
 function ends(flow: Flow): string {
-  const source = formatEnd(flow.source, flow.IP?.source, ports(flow)[0]);
-  const destination = formatEnd(flow.destination, flow.IP?.destination, ports(flow)[1]);
+  const source = formatEnd(flow.source, flow.sourceService, flow.IP?.source, ports(flow)[0]);
+  const destination = formatEnd(flow.destination, flow.destinationService, flow.IP?.destination, ports(flow)[1]);
   if (flow.isReply === true) return `${destination} <- ${source}`;
   return `${source} ${flow.isReply === undefined ? '<>' : '->'} ${destination}`;
 }
 
-function formatEnd(end: Endpoint | undefined, address: string | undefined, port: number | undefined): string {
+function formatEnd(end: Endpoint | undefined, service: Service | undefined, address: string | undefined, port: number | undefined): string {
   const where = port === undefined ? (address ?? '?') : `${address?.includes(':') ? `[${address}]` : (address ?? '?')}:${port}`;
-  const name = end?.podName ? `${end.namespace}/${end.podName} ` : '';
-  return `${name}${where} (${identityName(end)})`;
+  const ofService = service === undefined ? '' : `Service ${service.namespace}/${service.name} `;
+  const name = end?.podName ? `${end.namespace}/${end.podName} ` : ofService;
+  // A Service's address is nobody's.
+  return name === ofService && name !== '' ? `${name}${where}` : `${name}${where} (${identityName(end)})`;
 }
 
 /** The most telling name: the prefix of an address outside, a reserved identity's name, else the number. */

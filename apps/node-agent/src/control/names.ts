@@ -1,6 +1,7 @@
 import { type Address, parseAddress } from '@myelin/address';
 import { interfaceName } from '@myelin/bpf-native';
 import type { EndpointAddress, Identity } from '@myelin/contracts/identity';
+import type { Service, ServiceObject } from '@myelin/contracts/loadbalancing';
 import type { Decider, FlowNames, NamedEndpoint } from '@myelin/flow-api';
 import type { EndpointRecord } from '@myelin/identity-rules';
 import { isNodeLocal, reservedLabels, reservedName, splitLabels } from '@myelin/labels';
@@ -60,6 +61,9 @@ export class Names implements FlowNames {
   readonly #labels = new FadingMap<number, readonly string[]>();
   readonly #pods = new FadingMap<bigint, NamedEndpoint>();
   readonly #slots = new FadingMap<number, LocalPod>();
+  readonly #services = new FadingMap<bigint, NamedEndpoint>();
+  /** Addresses of each Service, by the key of its row. */
+  readonly #clusterIps = new Map<string, readonly string[]>();
 
   /** `identityOf`: what the kernel's tables take an address for. */
   constructor(nodeName: string, clusterName: string, policies: PolicyNames, identityOf: (address: Address) => number) {
@@ -82,6 +86,19 @@ export class Names implements FlowNames {
   applyEndpoints({ changed, removed }: StreamBatch<EndpointAddress>): void {
     for (const { row } of changed) this.setPod(row.address, row);
     for (const { key } of removed) this.removePod(key);
+  }
+
+  applyServices({ changed, removed }: Pick<StreamBatch<ServiceObject>, 'changed' | 'removed'>): void {
+    for (const { key, row } of changed) if (row.object?.$case === 'service') this.#setService(key, row.object.value);
+    for (const { key } of removed) this.#setService(key, { namespace: '', name: '', clusterIps: [] });
+  }
+
+  #setService(key: string, { namespace, name, clusterIps }: Pick<Service, 'namespace' | 'name' | 'clusterIps'>): void {
+    const addresses = (texts: readonly string[]) => texts.flatMap((text) => parseAddress(text)?.value ?? []);
+    for (const address of addresses(this.#clusterIps.get(key) ?? [])) this.#services.delete(address);
+    for (const address of addresses(clusterIps)) this.#services.set(address, { namespace, name });
+    if (clusterIps.length === 0) this.#clusterIps.delete(key);
+    else this.#clusterIps.set(key, clusterIps);
   }
 
   /** This node's own endpoints are known before the streams tell of them. */
@@ -115,6 +132,10 @@ export class Names implements FlowNames {
 
   endpointInSlot(slot: number): LocalPod | null {
     return this.#slots.get(slot) ?? null;
+  }
+
+  service(address: Address): NamedEndpoint | null {
+    return this.#services.get(address.value) ?? null;
   }
 
   identityOf(address: Address): number {

@@ -217,6 +217,8 @@ export interface Flow {
   nodeName: string;
   reply: boolean;
   eventType: CiliumEventType | undefined;
+  sourceService: Service | undefined;
+  destinationService: Service | undefined;
   trafficDirection: TrafficDirection;
   policyMatchType: number;
   traceObservationPoint: TraceObservationPoint;
@@ -241,6 +243,11 @@ export interface Layer4 {
     | { $case: "ICMPv6"; value: ICMPv6 }
     | { $case: "SCTP"; value: SCTP }
     | undefined;
+}
+
+export interface Service {
+  name: string;
+  namespace: string;
 }
 
 export interface Endpoint {
@@ -335,6 +342,8 @@ function createBaseFlow(): Flow {
     nodeName: "",
     reply: false,
     eventType: undefined,
+    sourceService: undefined,
+    destinationService: undefined,
     trafficDirection: 0,
     policyMatchType: 0,
     traceObservationPoint: 0,
@@ -389,6 +398,12 @@ export const Flow: MessageFns<Flow> = {
     }
     if (message.eventType !== undefined) {
       CiliumEventType.encode(message.eventType, writer.uint32(154).fork()).join();
+    }
+    if (message.sourceService !== undefined) {
+      Service.encode(message.sourceService, writer.uint32(162).fork()).join();
+    }
+    if (message.destinationService !== undefined) {
+      Service.encode(message.destinationService, writer.uint32(170).fork()).join();
     }
     if (message.trafficDirection !== 0) {
       writer.uint32(176).int32(message.trafficDirection);
@@ -544,6 +559,22 @@ export const Flow: MessageFns<Flow> = {
             message.eventType = CiliumEventType.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.sourceService = Service.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.destinationService = Service.decode(reader, reader.uint32());
+            continue;
+          }
           case 22: {
             if (tag !== 176) {
               break;
@@ -692,6 +723,12 @@ export const Flow: MessageFns<Flow> = {
     message.reply = object.reply ?? false;
     message.eventType = (object.eventType !== undefined && object.eventType !== null)
       ? CiliumEventType.fromPartial(object.eventType)
+      : undefined;
+    message.sourceService = (object.sourceService !== undefined && object.sourceService !== null)
+      ? Service.fromPartial(object.sourceService)
+      : undefined;
+    message.destinationService = (object.destinationService !== undefined && object.destinationService !== null)
+      ? Service.fromPartial(object.destinationService)
       : undefined;
     message.trafficDirection = object.trafficDirection ?? 0;
     message.policyMatchType = object.policyMatchType ?? 0;
@@ -843,6 +880,73 @@ export const Layer4: MessageFns<Layer4> = {
         break;
       }
     }
+    return message;
+  },
+};
+
+function createBaseService(): Service {
+  return { name: "", namespace: "" };
+}
+
+export const Service: MessageFns<Service> = {
+  encode(message: Service, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(18).string(message.namespace);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Service {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseService();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Service>, I>>(base?: I): Service {
+    return Service.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Service>, I>>(object: I): Service {
+    const message = createBaseService();
+    message.name = object.name ?? "";
+    message.namespace = object.namespace ?? "";
     return message;
   },
 };
