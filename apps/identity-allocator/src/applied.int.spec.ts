@@ -95,7 +95,7 @@ it('all of it is forgotten by no replica that starts later or loses Redis', asyn
   await b!.report(here.client, identityRevision!);
   const third = await cluster.startAllocator('--applied-within-ms', '300', '--lease-ms', '3000');
   await eventually(async () => {
-    await b!.report(here.client, identityRevision!);
+    for (const node of [a, b]) await node!.report(here.client, identityRevision!);
     return (await third.client.allocate(a!.request('b', [...web, 'k8s:z=4'], ['10.244.9.6']))).identityApplied;
   });
   cluster.redisCli('client', 'kill', 'type', 'pubsub');

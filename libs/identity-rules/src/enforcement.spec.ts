@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isStateFor, neededOfOthers, stepsOf } from './enforcement.ts';
+import { answeredSubjects, isStateFor, neededOfOthers, stepsOf } from './enforcement.ts';
 import { assignment } from './testing/endpoint.ts';
 
 const revision = (counter: bigint) => ({ incarnation: 1n, counter });
@@ -46,5 +46,13 @@ describe('other nodes are waited for (C6, C5)', () => {
     expect(neededOfOthers(given, { isAppliedByOthers: true, isNative: false, isReused: true })).toEqual(both);
     const beside = { ...given, published: null };
     expect(neededOfOthers(beside, { isAppliedByOthers: true, isNative: true, isReused: false })).toEqual({ identities: given.revision });
+  });
+});
+
+describe('an answer of the compiler is complete (C6)', () => {
+  it('for subjects of its request that every later one has, too', () => {
+    expect(answeredSubjects([[7, 8, 9]])).toEqual([7, 8, 9]);
+    expect(answeredSubjects([[7, 8], [8], [7, 8, 9]])).toEqual([8]);
+    expect(answeredSubjects([])).toEqual([]);
   });
 });

@@ -49,6 +49,15 @@ export function isStateFor({ reached, subjects }: Standing, { identity, revision
 }
 
 /**
+ * The subjects that an answer of the compiler is complete for (design C6): those of its request that every later request has, too. `asked`: the subjects of that request and of all later ones, in their order. One that was left out in between
+ * is not opened at this state: the next one is made without it, and sets bits that its policy doesn't account for, though it may have been asked for again meanwhile.
+ */
+export function answeredSubjects(asked: Iterable<readonly number[]>): readonly number[] {
+  const [first = [], ...later] = asked;
+  return first.filter((identity) => later.every((subjects) => subjects.includes(identity)));
+}
+
+/**
  * What other nodes must have applied before an endpoint speaks (design C6, C5): its identity; its addresses, too, where they are told by them (native routing) or were somebody else's. Null: they have,
  * as the allocator said with the number.
  */

@@ -15,7 +15,16 @@ export {
   type Step,
   subjectsOf,
 } from './endpoint.ts';
-export { isStateFor, neededOfOthers, type Standing, type StateChange, type StateStep, stepsOf } from './enforcement.ts';
+export {
+  answeredSubjects,
+  isStateFor,
+  neededOfOthers,
+  type Standing,
+  type StateChange,
+  type StateStep,
+  stepsOf,
+} from './enforcement.ts';
+export { RegistrationAttempts } from './registration-attempts.ts';
 export { type Applied, type NodeReport, Reports, readReport } from './reports.ts';
 export {
   type CompiledView,

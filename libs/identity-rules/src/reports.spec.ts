@@ -104,3 +104,24 @@ it('a record is read as it was written, and anything else is none', () => {
   });
   for (const text of ['', '-', '5 16000 1 7 1 3 1 1 0 0 0', '5 16000 1 7 1 3 1 1 0 0 0 x']) expect(readReport(0, 'b', text)).toBeNull();
 });
+
+describe('what has been heard', () => {
+  it('is everything up to an order, and nothing beyond a gap before all is read again', () => {
+    const reports = new Reports();
+    reports.takeAll([], 1000, 0, 7);
+    reports.take(said('a', at(1)), 0, 8);
+    reports.remove('b', 1000, 9);
+    expect([reports.hasHeard(9), reports.hasHeard(10)]).toEqual([true, false]);
+    reports.take(said('a', at(2)), 0, 11);
+    expect(reports.hasHeard(10)).toBe(false);
+    reports.refresh([], 1000, 0, 11);
+    expect(reports.hasHeard(11)).toBe(true);
+  });
+
+  it('is current only where somebody listens: reading alone does not make it so', () => {
+    const reports = new Reports();
+    reports.refresh([said('a', at(1))], 1000, 0, 1);
+    expect(reports.isCurrent).toBe(false);
+    expect(reports.late(at(2), 'b', 0)).toEqual(['a']);
+  });
+});

@@ -50,32 +50,52 @@ export class Reports {
   #nodes = new Map<string, NodeReport & { readonly liveUntil: number }>();
   readonly #listeners = new Set<() => void>();
   #isCurrent = false;
+  /** Everything that was written up to this one has been heard. */
+  #heard = 0;
 
   /** Whether these are all of them, as they are now: not before they were read, nor while nothing can be heard. */
   get isCurrent(): boolean {
     return this.#isCurrent;
   }
 
-  /** Takes one report over. */
-  take(report: NodeReport, now: number): void {
+  /** Takes one report over. `order`: its place among all that was written. */
+  take(report: NodeReport, now: number, order = 0): void {
     this.#merge(report, now);
+    this.#hear(order);
     this.#tell();
   }
 
   /** Takes a node out that was taken away at `atMs` of Redis' clock. */
-  remove(node: string, atMs: number): void {
+  remove(node: string, atMs: number, order = 0): void {
+    this.#hear(order);
     if ((this.#nodes.get(node)?.atMs ?? atMs) > atMs) return;
     this.#nodes.delete(node);
     this.#tell();
   }
 
-  /** Takes all of them over, as they were at `atMs` of Redis' clock: there were no others. What was heard since stays. */
-  takeAll(reports: readonly NodeReport[], atMs: number, now: number): void {
+  /** Takes all of them over, as they were at `atMs` of Redis' clock, when `order` was written last: there were no others. What was heard since stays. From here on they are current. */
+  takeAll(reports: readonly NodeReport[], atMs: number, now: number, order = 0): void {
+    this.#isCurrent = true;
+    this.refresh(reports, atMs, now, order);
+  }
+
+  /** The same of reports that may have stopped being current meanwhile. */
+  refresh(reports: readonly NodeReport[], atMs: number, now: number, order: number): void {
     const read = new Set(reports.map(({ node }) => node));
     this.#nodes = new Map([...this.#nodes].filter(([node, known]) => read.has(node) || known.atMs >= atMs));
     for (const report of reports) this.#merge(report, now);
-    this.#isCurrent = true;
+    this.#heard = Math.max(this.#heard, order);
     this.#tell();
+  }
+
+  /** Whether everything that was written up to `order` has been heard: who isn't known here, or seems dead, was not registered or was dead then. */
+  hasHeard(order: number): boolean {
+    return this.#heard >= order;
+  }
+
+  /** A gap is not heard over: what was missed is read with all the others. */
+  #hear(order: number): void {
+    if (order === this.#heard + 1) this.#heard = order;
   }
 
   /** Reports may come twice and in any order: within a registration nothing goes back, and none of an earlier registration changes anything. */

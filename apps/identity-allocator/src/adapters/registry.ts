@@ -1,7 +1,7 @@
 import { type Address, formatAddress, formatPrefix, type Prefix } from '@myelin/address';
 import { EndpointAddress, Identity, type Node } from '@myelin/contracts/identity';
 import type { Revision } from '@myelin/contracts/types';
-import type { Applied } from '@myelin/identity-rules';
+import { type Applied, type NodeReport, readReport } from '@myelin/identity-rules';
 import { blocksLua, hexOf, parseRevision, type Reply, type Store, stateScript } from '@myelin/outbox';
 import { formatRevision } from '@myelin/revision';
 import { allocate } from './scripts/allocate.lua.ts';
@@ -50,6 +50,8 @@ export type AllocateOutcome =
       readonly identityRevision: Revision;
       readonly endpointRevision: Revision;
       readonly isPublished: boolean;
+      /** Of the last report that had been written when the number was given. */
+      readonly reportOrder: number;
     }
   | { readonly outcome: 'outside'; readonly address: string }
   | { readonly outcome: 'taken'; readonly address: string; readonly holder: EndpointAddress }
@@ -155,11 +157,11 @@ export class Registry {
       tail,
       ...preferred,
     );
-    const [word, first, second, third, fourth] = reply;
+    const [word, first, second, third, fourth, fifth] = reply;
     switch (word) {
       case 'ok': {
         const revisions = { identityRevision: parseRevision(second!), endpointRevision: parseRevision(third!) };
-        return { outcome: 'ok', number: Number(first), ...revisions, isPublished: fourth === '1' };
+        return { outcome: 'ok', number: Number(first), ...revisions, isPublished: fourth === '1', reportOrder: Number(fifth) };
       }
       case 'outside':
         return { outcome: 'outside', address: first! };
@@ -211,11 +213,12 @@ export class Registry {
     return late;
   }
 
-  /** The records of all nodes, and Redis' time in milliseconds. */
-  async reports(): Promise<{ readonly nowMs: number; readonly records: ReadonlyMap<string, string> }> {
-    const [, now, ...pairs] = await this.#store.run(scripts.allReports);
-    const records = new Map(pairs.flatMap((node, index) => (index % 2 === 0 ? [[node, pairs[index + 1]!] as const] : [])));
-    return { nowMs: Number(now), records };
+  /** The reports of all nodes, Redis' time in milliseconds, and the order of the report that was written last. */
+  async reports(): Promise<{ readonly nowMs: number; readonly order: number; readonly reports: readonly NodeReport[] }> {
+    const [, now, order, ...pairs] = await this.#store.run(scripts.allReports);
+    const nowMs = Number(now);
+    const reports = pairs.flatMap((node, index) => (index % 2 === 0 ? (readReport(nowMs, node, pairs[index + 1]!) ?? []) : []));
+    return { nowMs, order: Number(order), reports };
   }
 
   async whoIs(address: Address): Promise<WhoIsOutcome> {

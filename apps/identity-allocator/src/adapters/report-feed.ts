@@ -67,10 +67,10 @@ export class ReportFeed implements Component {
     signal.addEventListener('abort', end, { once: true });
     try {
       connection.on('message', (_channel: string, message: string) => {
-        const [, now, node, record] = /^(\d+) (\S+) (.*)$/.exec(message) ?? [];
-        if (record === '-') reports.remove(node!, Number(now));
+        const [, order, now, node, record] = /^(\d+) (\d+) (\S+) (.*)$/.exec(message) ?? [];
+        if (record === '-') reports.remove(node!, Number(now), Number(order));
         const report = readReport(Number(now), node ?? '', record ?? '');
-        if (report !== null) reports.take(report, performance.now());
+        if (report !== null) reports.take(report, performance.now(), Number(order));
       });
       await connection.subscribe(channel);
       const since = performance.now();
@@ -94,8 +94,7 @@ export class ReportFeed implements Component {
 
   async #readAll(): Promise<void> {
     const { registry, reports } = this.#options;
-    const { nowMs, records } = await registry.reports();
-    const read = [...records].flatMap(([node, record]) => readReport(nowMs, node, record) ?? []);
-    reports.takeAll(read, nowMs, performance.now());
+    const { nowMs, order, reports: read } = await registry.reports();
+    reports.takeAll(read, nowMs, performance.now(), order);
   }
 }

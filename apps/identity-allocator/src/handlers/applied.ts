@@ -10,7 +10,7 @@ import { readNodeName, readSession } from './request.ts';
 
 /** What the calls about applied revisions need. */
 export interface AppliedParts {
-  readonly registry: Pick<Registry, 'report' | 'missed'>;
+  readonly registry: Pick<Registry, 'report' | 'missed' | 'reports'>;
   readonly store: Pick<Store, 'recovering'>;
   readonly reports: Reports;
   readonly appliedWithinMs: number;
@@ -31,9 +31,13 @@ export async function reportApplied({ registry, store }: AppliedParts, request: 
   return {};
 }
 
-/** Whether there is nobody to wait for: every other live node has set the bits of this revision. False while that isn't known. */
-export function isAppliedByOthers({ reports }: Pick<AppliedParts, 'reports'>, node: string, identities: Revision): boolean {
-  return reports.isCurrent && reports.late({ identities, endpoints: zeroRevision }, node, performance.now()).length === 0;
+/** Whether there is nobody to wait for: every other live node has set the bits of this revision. False while that isn't known: nodes that registered before `order` may not have been heard of. */
+export function isAppliedByOthers({ reports }: Pick<AppliedParts, 'reports'>, node: string, identities: Revision, order: number): boolean {
+  return (
+    reports.isCurrent &&
+    reports.hasHeard(order) &&
+    reports.late({ identities, endpoints: zeroRevision }, node, performance.now()).length === 0
+  );
 }
 
 /** Waits for all other live nodes. The names of those that were late; what they missed is noted, so that it is not waited for again. */
@@ -47,6 +51,9 @@ export async function awaitApplied(
   const wanted: Applied = { identities, endpoints };
   const isDone = () => reports.isCurrent && reports.late(wanted, node, performance.now()).length === 0;
   const over = AbortSignal.any([signal, AbortSignal.timeout(appliedWithinMs)]);
+  // Whoever has registered may not have been heard of here, and who seems dead may only not have been heard.
+  const { nowMs, order, reports: read } = await registry.reports();
+  reports.refresh(read, nowMs, performance.now(), order);
   await until(isDone, reports, over);
   if (!reports.isCurrent && !signal.aborted) throw new MyelinError('unavailable', 'what nodes report can not be heard: is Redis running?');
   const late = reports.late(wanted, node, performance.now());

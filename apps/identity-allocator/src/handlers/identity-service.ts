@@ -130,11 +130,16 @@ async function allocate(parts: IdentityServiceParts, request: RequestOf<'allocat
   const preferred = [...claimedNumber(request.claimed), ...preferredNumbers(labels)];
   const result = await registry.allocate(session, { uid, namespace, name, labels, addresses, preferred });
   if (result.outcome !== 'ok') throw endpointRefusal(session.node, uid, result);
-  const { number: identity, identityRevision, endpointRevision, isPublished } = result;
+  const { number: identity, identityRevision, endpointRevision, isPublished, reportOrder } = result;
   // C4: a number that nobody has heard of is not answered. It is recorded, so that the same call later gets the same one.
   if (!isPublished)
     await stream.waitFor(identityRevision, announceWithinMs).catch((error) => Promise.reject(notAnnounced(identity, error)));
-  return { identity, identityRevision, endpointRevision, identityApplied: isAppliedByOthers(parts, session.node, identityRevision) };
+  return {
+    identity,
+    identityRevision,
+    endpointRevision,
+    identityApplied: isAppliedByOthers(parts, session.node, identityRevision, reportOrder),
+  };
 }
 
 /** A number that the endpoint had, where labels can have it. */

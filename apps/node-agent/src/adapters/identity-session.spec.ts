@@ -6,7 +6,7 @@ import { Channel, type Handlers, RpcServer } from '@myelin/rpc';
 import { implementPart } from '@myelin/rpc/testing';
 import { type ErrorCode, Metrics, MyelinError, Readiness, StatusServer, silentLog } from '@myelin/service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { IdentitySession, type ReportedRevisions } from './identity-session.ts';
+import { IdentitySession, type IdentitySessionOptions, type ReportedRevisions } from './identity-session.ts';
 import { StateFolder } from './state-folder.ts';
 
 // A real server that answers as it is told: an allocator refuses for most of these reasons only when somebody has misconfigured it.
@@ -24,6 +24,12 @@ let sent: Sent[];
 let refusals: ErrorCode[];
 let metrics: Metrics;
 let session: IdentitySession;
+/** Another process' session, with the same state folder. */
+let restarted: () => IdentitySession;
+/** Answers of the registrations to come; none left: success. */
+let registrationsLost: number;
+/** What each registration came to, as the agent takes it. */
+let continued: boolean[];
 
 /** Answers the next call. */
 function answer(call: string, { registration, counter }: Session): void {
@@ -46,11 +52,14 @@ beforeEach(async () => {
   refusals = [];
   metrics = new Metrics('myelin');
   let registrations = 0n;
+  [registrationsLost, continued] = [0, []];
   const service: Partial<Service> = {
     registerNode: () => {
       if (questions-- > 0)
         return RegisterNodeResponse.fromPartial({ present: true, knownIdentityRevision: { incarnation: 7n, counter: 2n } });
-      return RegisterNodeResponse.fromPartial({ registration: ++registrations, continued: true });
+      registrations++;
+      if (registrationsLost-- > 0) throw new MyelinError('unavailable', 'carried out, and not answered');
+      return RegisterNodeResponse.fromPartial({ registration: registrations, continued: true });
     },
     presentState: (request) => {
       presented.push(request);
@@ -81,7 +90,7 @@ beforeEach(async () => {
   const channel = new Channel('identity-allocator', `unix:${socket}`);
   const node = { name: 'n1', uid: 'n1-uid', addresses: [] };
   const state = new StateFolder(join(folder, 'state'));
-  session = new IdentitySession({
+  const options: Omit<IdentitySessionOptions, 'onRegistered'> = {
     node,
     blocks: { known: async () => [] },
     channel,
@@ -97,13 +106,17 @@ beforeEach(async () => {
     onLoss: () => {
       losses += 1;
     },
-    onRegistered: () => {},
-  });
+  };
+  restarted = () => {
+    const another = new IdentitySession({ ...options, readiness: new Readiness(), onRegistered: (kept) => continued.push(kept) });
+    cleanUp.push(() => another.stop());
+    return another;
+  };
   cleanUp.push(
     () => server.stop(AbortSignal.timeout(0)),
     () => channel.close(),
-    () => session.stop(),
   );
+  session = restarted();
 });
 afterEach(async () => {
   for (const act of cleanUp.reverse()) await act();
@@ -188,8 +201,34 @@ it('a report of a session that is over is thrown, and the next one is made under
   ]);
 });
 
+describe('that all is kept that the node has', () => {
+  it('is believed of the first registration that is sent, and of one after an answered one (C1)', async () => {
+    await session.report({});
+    await restarted().report({});
+    expect(continued).toEqual([true, true]);
+  });
+
+  it('is not believed after one that nobody answered: that may have found nothing (C1)', async () => {
+    registrationsLost = 1;
+    await session.report({});
+    expect(continued).toEqual([false]);
+    await restarted().report({});
+    expect(continued).toEqual([false, true]);
+  });
+
+  it('is not believed after one that an earlier process heard no answer to (C1)', async () => {
+    registrationsLost = 1000;
+    session.start();
+    await expect.poll(() => registrationsLost).toBeLessThan(1000);
+    await session.stop();
+    registrationsLost = 0;
+    await restarted().report({});
+    expect(continued).toEqual([false]);
+  });
+});
+
 describe('a call that nobody answers', () => {
-  it('is sent again as it was; one that contradicts it raises the counter first (C1)', async () => {
+  it('is sent again as it was; one that contradicts it raises the counter first, even when it was answered in the end: its first sending may still be under way (C1)', async () => {
     refusals = ['unavailable'];
     await session.allocate(web, never);
     const givenUp = new AbortController();
@@ -203,8 +242,8 @@ describe('a call that nobody answers', () => {
     expect(sent).toEqual([
       ['Allocate', 1n, 1n],
       ['Allocate', 1n, 1n],
-      ['MoveAddresses', 1n, 1n],
-      ['Release a', 1n, 2n],
+      ['MoveAddresses', 1n, 2n],
+      ['Release a', 1n, 3n],
     ]);
     expect(await refusalCounts()).toEqual({});
   });

@@ -8,7 +8,7 @@ import {
   type Session,
 } from '@myelin/contracts/identity';
 import type { Revision } from '@myelin/contracts/types';
-import { type Assignment, CallCounter, type EndpointRecord, heldBy } from '@myelin/identity-rules';
+import { type Assignment, CallCounter, type EndpointRecord, heldBy, RegistrationAttempts } from '@myelin/identity-rules';
 import { laterRevision, zeroRevision } from '@myelin/revision';
 import { type Channel, clientOf, isMyelinError, isTransient, type MyelinError, type RpcClient } from '@myelin/rpc';
 import type { Condition, Log, Readiness } from '@myelin/service';
@@ -46,7 +46,7 @@ export interface IdentitySessionOptions {
   readonly known: (beyond: ReportedRevisions) => KnownState;
   /** Called when that is asked for: others may have lost theirs, too. */
   readonly onLoss: () => void;
-  /** Called after each registration: the allocator has forgotten what the node had reported; and unless it `continued`, what its endpoints have. */
+  /** Called after each registration: the allocator has forgotten what the node had reported; and unless it is sure that all `continued`, what its endpoints have. */
   readonly onRegistered: (continued: boolean) => void;
 }
 
@@ -121,6 +121,7 @@ export class IdentitySession {
   #registrationRevision: Revision | null = null;
   #announced: Revision | null = null;
   readonly #calls: CallCounter;
+  readonly #attempts: RegistrationAttempts;
 
   constructor(options: IdentitySessionOptions) {
     this.#options = options;
@@ -128,7 +129,9 @@ export class IdentitySession {
     this.#waiting = clientOf(IdentityServiceService, options.channel, othersWithinMs);
     this.#refusals = options.meter.createCounter('identity_refusals', { description: 'Calls that the identity allocator refused' });
     this.#condition = options.readiness.condition('node registration', `waits for ${options.channel.peer}`);
-    this.#calls = new CallCounter(options.state.read<{ counter: bigint }>(file)?.counter ?? 1n);
+    const written = options.state.read<{ counter: bigint; registering?: boolean }>(file);
+    this.#calls = new CallCounter(written?.counter ?? 1n);
+    this.#attempts = new RegistrationAttempts(written?.registering ?? false);
   }
 
   /** Revision of the node's row in the stream `nodes`; null before it is registered. */
@@ -228,7 +231,7 @@ export class IdentitySession {
       const opened = this.#register();
       const registration = await opened;
       over.throwIfAborted();
-      if (this.#calls.begin(call.uid, call.what)) this.#options.state.write(file, { counter: this.#calls.counter });
+      if (this.#calls.begin(call.uid, call.what)) this.#writeDown();
       const { counter } = this.#calls;
       try {
         const answer = await call.send({ registration, counter }, over);
@@ -262,6 +265,10 @@ export class IdentitySession {
     return prospect === 'later' ? refusedRetryMs : retryMs;
   }
 
+  #writeDown(): void {
+    this.#options.state.write(file, { counter: this.#calls.counter, registering: this.#attempts.isOpen });
+  }
+
   #register(): Promise<bigint> {
     this.#registration ??= this.#registerOver().catch((error) => {
       this.#registration = null;
@@ -276,10 +283,15 @@ export class IdentitySession {
     this.#condition.missing(`waits for ${channel.peer}`);
     const podCidrs = (await blocks.known()).map((prefix: Prefix) => formatPrefix(prefix));
     for (;;) {
+      const isBelieved = this.#attempts.begin();
+      this.#writeDown();
       try {
         const answer = await this.#client.registerNode({ ...node, addresses: node.addresses.map(formatAddress), podCidrs }, { signal });
         const { registration, revision, continued } = answer;
         if (answer.present) {
+          // Nothing was registered.
+          if (isBelieved) this.#attempts.answered();
+          this.#writeDown();
           await this.#present(answer, signal);
           await sleep(retryMs, undefined, { signal }).catch(() => {});
           continue;
@@ -287,7 +299,9 @@ export class IdentitySession {
         this.#registrationRevision = revision ?? null;
         this.#condition.ready();
         log.info({ registration }, 'node registered');
-        this.#options.onRegistered(continued);
+        this.#options.onRegistered(continued && isBelieved);
+        this.#attempts.answered();
+        this.#writeDown();
         return registration;
       } catch (error) {
         if (signal.aborted) throw error;

@@ -1,5 +1,6 @@
 import { type Bookmark, PolicyServiceService, type SubscribeRequest, type SubscribeResponse } from '@myelin/contracts/policy';
 import type { Revision } from '@myelin/contracts/types';
+import { answeredSubjects } from '@myelin/identity-rules';
 import type { CompiledPolicy } from '@myelin/policy-model';
 import { decodeCompiledPolicy } from '@myelin/policy-wire';
 import { type Channel, clientOf, type FollowState, follow, Mailbox } from '@myelin/rpc';
@@ -10,7 +11,7 @@ export interface PolicyBatch {
   readonly policies: readonly CompiledPolicy[];
   /** Subjects without a policy from now on. */
   readonly removed: readonly number[];
-  /** The subjects that it is complete for: those of the request that it answers. */
+  /** The subjects that it is complete for: those of the request that it answers and of all later ones. */
   readonly subjects: readonly number[];
   readonly bookmark: Bookmark;
 }
@@ -107,8 +108,8 @@ export class PolicySubscription {
         this.#removed.push(message.value);
         break;
       case 'bookmark': {
-        const subjects = this.#asked.get(message.value.request) ?? [];
         for (const request of this.#asked.keys()) if (request < message.value.request) this.#asked.delete(request);
+        const subjects = answeredSubjects(this.#asked.values());
         const batch = { policies: this.#policies, removed: this.#removed, subjects, bookmark: message.value };
         [this.#policies, this.#removed] = [[], []];
         await this.#options.onBatch(batch);

@@ -62,7 +62,8 @@ export class Endpoints {
   readonly #work = new Map<string, Work>();
   readonly #stopping = new AbortController();
   #lastError = '';
-  #reconciled = false;
+  /** Endpoints that the allocator holds and this node doesn't know, while they are released; aborted when one comes to be known. */
+  readonly #unknown = new Map<string, AbortController>();
 
   constructor(options: EndpointsOptions) {
     this.#options = options;
@@ -143,17 +144,21 @@ export class Endpoints {
   }
 
   /**
-   * Gives back what the allocator holds for endpoints of this node that the node doesn't know: an earlier process was lost between asking and writing down, or its state folder
-   * was. `held`: their UIDs in the first complete snapshot; later ones are this process' own doing.
+   * Gives back what the allocator holds for endpoints of this node that the node doesn't know: an earlier process was lost between asking and writing down, or its state folder was, and its call may even have been carried out since.
+   * `held`: UIDs of a batch of the stream, of the complete snapshot first. One that has been given back already is given back once more: that changes nothing.
    */
   reconcileHeld(held: Iterable<string>): void {
-    if (this.#reconciled) return;
-    this.#reconciled = true;
     const { store, session, log } = this.#options;
     for (const uid of new Set(held)) {
-      if (store.get(uid) !== undefined) continue;
-      log.warn({ uid }, 'the allocator holds an endpoint that this node does not know: it is released');
-      session.release(uid, 0, this.#stopping.signal).catch((error) => this.#notReleased(uid, error, this.#stopping.signal));
+      if (store.get(uid) !== undefined || this.#unknown.has(uid)) continue;
+      const wanted = new AbortController();
+      this.#unknown.set(uid, wanted);
+      log.info({ uid }, 'the allocator announces an endpoint that this node does not know: it is released');
+      const signal = AbortSignal.any([wanted.signal, this.#stopping.signal]);
+      session
+        .release(uid, 0, signal)
+        .catch((error) => this.#notReleased(uid, error, signal))
+        .finally(() => this.#unknown.get(uid) === wanted && this.#unknown.delete(uid));
     }
   }
 
@@ -204,6 +209,7 @@ export class Endpoints {
 
   async #createNew(spec: EndpointSpec): Promise<EndpointRecord> {
     const { store, slots } = this.#options;
+    this.#unknown.get(spec.uid)?.abort();
     const wanted = spec.addresses.map(parseAddress).filter((address) => address !== null);
     const { addresses, isReused } = store.takeAddresses(spec.uid, wanted);
     let slot: number;

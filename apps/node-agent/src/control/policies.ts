@@ -2,7 +2,7 @@ import { formatPrefix, type Prefix, parsePrefix } from '@myelin/address';
 import type { Revision } from '@myelin/contracts/types';
 import type { AddressTable, AppliedIdentities, DatapathError, KernelTables } from '@myelin/datapath';
 import type { Decider } from '@myelin/flow-api';
-import { isStateFor, type StateStep, stepsOf } from '@myelin/identity-rules';
+import { answeredSubjects, isStateFor, type StateStep, stepsOf } from '@myelin/identity-rules';
 import { identityRanges, isNodeLocal } from '@myelin/labels';
 import { type Allocation, type LocalChange, Localizer, type Origin, type PrefixRow } from '@myelin/policy-localize';
 import type { CompiledPolicy } from '@myelin/policy-model';
@@ -124,15 +124,19 @@ export class Policies implements PolicyNames {
     this.#options.onWishes();
   }
 
+  /** What to ask the compiler for, which this node stands by from now on: a subject that isn't among them is not opened at the state that it has. */
   wishes(): PolicyWishes {
+    const subjects = this.#options.subjects();
+    this.#applied = { ...this.#applied, subjects: answeredSubjects([this.#applied.subjects, subjects]) };
     const held = this.#options.kernel.policies.identities().flatMap((identity) => {
       const digest = this.digest(identity);
       return digest === null || this.#compiled.get(identity)?.digest !== digest ? [] : [[identity, digest] as const];
     });
     return {
-      subjects: this.#options.subjects(),
+      subjects,
       policyRevision: this.#applied.policy,
-      identityRevision: this.#wantedIdentity,
+      // A replica that lags behind would take the node back (design C3).
+      identityRevision: laterRevision(this.#wantedIdentity, this.#reached),
       held: new Map(held),
     };
   }

@@ -5,7 +5,7 @@
  * nothing. Whatever is refused has changed nothing.
  *
  * ARGV: node, registration, counter, UID, labels (JSON), quarantine in milliseconds, count of addresses, per address: text, hex, row up to its identity (JSON); rest of every row; candidates….
- * Answers {'ok', number, identity revision, endpoint revision, '1' where the identity is published}, or refuses: session's answers,
+ * Answers {'ok', number, identity revision, endpoint revision, '1' where the identity is published, order of the last report}, or refuses: session's answers,
  * {'outside', address}, {'taken', address, row of the holder}, {'exhausted'}.
  */
 export const allocate = /* lua */ `
@@ -79,5 +79,5 @@ if before then
 end
 for i = 9, 8 + 3 * count, 3 do note(set_row('endpoints', ARGV[i], ARGV[i + 2] .. numbers[1] .. tail)) end
 write_endpoint(node, uid, numbers, registration, addresses)
-return {'ok', number, identity_revision, last or current_revision('endpoints'), is_published('identities', identity_revision) and '1' or '0'}
+return {'ok', number, identity_revision, last or current_revision('endpoints'), is_published('identities', identity_revision) and '1' or '0', last_report_order()}
 `;

@@ -15,7 +15,7 @@ local function take_away(node)
   end
   redis.call('DEL', node_key(node))
   redis.call('HDEL', reports, node)
-  redis.call('PUBLISH', reports, now_ms() .. ' ' .. node .. ' -')
+  publish_report(node, '-')
 end
 `;
 

@@ -34,9 +34,9 @@ end
 return answer
 `;
 
-/** All reports. Answers {'ok', Redis' time in milliseconds, node, record…}. */
+/** All reports. Answers {'ok', Redis' time in milliseconds, order of the last one, node, record…}. */
 export const allReports = /* lua */ `
-local answer = {'ok', now_ms()}
+local answer = {'ok', now_ms(), last_report_order()}
 for _, word in ipairs(redis.call('HGETALL', reports)) do answer[#answer + 1] = word end
 return answer
 `;

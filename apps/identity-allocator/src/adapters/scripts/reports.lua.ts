@@ -1,10 +1,19 @@
 /**
  * What nodes have said that they have applied (design C6), and their leases. Key and channel `myelin:identity:reports`, hash: node → "registration, end of the lease (ms),
  * identities, endpoints, nodes, missed identities, missed endpoints", revisions as "incarnation counter", "0 0" where there is none.
- * Invariant: what is written here is published with it: "now node record".
+ * `myelin:identity:reports-order`: counts what was written, and goes on from the clock where it was lost. Invariant: what is written here is published with it, in that order: "order now node record".
  */
 export const reportsLua = /* lua */ `
 local reports = 'myelin:identity:reports'
+local reports_order = 'myelin:identity:reports-order'
+
+-- A record of '-': the node was taken away.
+local function publish_report(node, record)
+  redis.call('SETNX', reports_order, now_ms())
+  redis.call('PUBLISH', reports, redis.call('INCR', reports_order) .. ' ' .. now_ms() .. ' ' .. node .. ' ' .. record)
+end
+
+local function last_report_order() return redis.call('GET', reports_order) or '0' end
 
 -- Whether revision a ("incarnation counter") includes b.
 local function includes(a, b)
@@ -44,6 +53,6 @@ local function write_report(node, report)
     report.registration, report.lease_end, report.identities, report.endpoints, report.nodes, report.missed_identities, report.missed_endpoints,
   }, ' ')
   redis.call('HSET', reports, node, record)
-  redis.call('PUBLISH', reports, now_ms() .. ' ' .. node .. ' ' .. record)
+  publish_report(node, record)
 end
 `;
