@@ -1,4 +1,5 @@
 import type { Node } from '@myelin/contracts/identity';
+import { eventually } from '@myelin/service/testing';
 import { streamKinds } from '@myelin/state-stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { db, TestedCluster, web } from './testing/cluster.ts';
@@ -116,5 +117,46 @@ describe('a node', () => {
     await allocator.client.registerNode({ name: 'n2', uid: 'uid-n2', addresses: ['192.168.0.1'], podCidrs: [] });
     expect((await allocator.client.whoIs({ address: '192.168.0.1' })).node).toBe('n2');
     expect(node.node).toBe('n1');
+  });
+});
+
+describe('C1: a node that is new, or was taken away', () => {
+  const everything = { incarnation: BigInt(Number.MAX_SAFE_INTEGER), counter: 0n };
+
+  it('is not visible to its peers before it has applied what was current when it registered', async () => {
+    const allocator = await cluster.startAllocator();
+    const nodes = cluster.consume<Node>(streamKinds.nodes);
+    const n2 = await cluster.startNode(allocator, 2);
+    const n1 = await cluster.startNode(allocator, 1, { isVisible: false });
+    await expect(n1.activate()).rejects.toMatchObject({ code: 'unavailable' });
+    const a = await n1.allocate('a', web, ['10.244.1.1']);
+    const { nodeRevision } = await allocator.client.removeNode({ name: 'n1' });
+    const again = await n1.register();
+    expect([again.revision, again.continued]).toEqual([undefined, false]);
+    // Its peers acknowledge what it has applied from its registration on: it is waited for.
+    await n2.allocate('b', db, ['10.244.2.1']);
+    expect(await n1.allocate('a', web, ['10.244.1.1'])).toMatchObject({ identity: a.identity });
+    await n1.report(allocator.client, a.identityRevision!, a.endpointRevision, nodeRevision);
+    // A second registration before that changes nothing.
+    expect((await n1.register()).revision).toBeUndefined();
+    await n1.report(allocator.client, a.identityRevision!, a.endpointRevision, nodeRevision);
+    await expect(n1.activate()).rejects.toMatchObject({ code: 'unavailable' });
+    await n1.report(allocator.client, everything, everything, everything);
+    await eventually(() => nodes.rows.has('n2'));
+    expect([...nodes.rows.keys()]).toEqual(['n2']);
+    const visible = await n1.activate();
+    await nodes.consumer.waitFor(visible, 10_000);
+    expect(nodes.rows.get('n1')).toMatchObject({ name: 'n1', podCidrs: n1.podCidrs });
+    expect(await n1.activate()).toEqual(visible);
+    // From here on it stays visible, whatever becomes of its session.
+    expect(await n1.register()).toMatchObject({ revision: visible, continued: true });
+  });
+
+  it('and goes before it was ever visible leaves nothing: its addresses are free', async () => {
+    const allocator = await cluster.startAllocator();
+    await cluster.startNode(allocator, 1, { isVisible: false });
+    await allocator.client.removeNode({ name: 'n1' });
+    await allocator.client.registerNode({ name: 'n2', uid: 'u', addresses: ['192.168.0.1'], podCidrs: [] });
+    expect(cluster.redisCli('HGET', 'myelin:identity:node-addresses', '192.168.0.1')).toBe('n2');
   });
 });

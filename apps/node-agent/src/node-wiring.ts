@@ -85,6 +85,7 @@ export function wireNode(
       ]),
     }),
     onLoss: () => blocks.present(),
+    confirmed: (signal) => endpoints.confirmed(signal),
     onRegistered: (continued) => {
       applied.again();
       if (!continued) endpoints.claimAgain();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { advance, createEndpoint, type EndpointEvent, type EndpointRecord, heldBy, resume, subjectsOf } from './endpoint.ts';
+import { advance, createEndpoint, type EndpointEvent, type EndpointRecord, heldBy, isConfirmed, resume, subjectsOf } from './endpoint.ts';
 import { assignment, spec } from './testing/endpoint.ts';
 
 const first = createEndpoint(spec, ['10.1.0.1'], 3).record!;
@@ -117,6 +117,20 @@ describe('subjectsOf', () => {
     const waiting = after(linked, identified(300), applied(300), { kind: 'updated', spec }, identified(299));
     const deleting = advance(after(linked, identified(400)), { kind: 'delete' }).record!;
     expect(subjectsOf([ready, waiting, deleting, first])).toEqual([299, 300]);
+  });
+});
+
+describe('C1: an endpoint that claims again', () => {
+  it('is confirmed when it has its number again, or has changed over to another one; one that speaks as nothing is, too', () => {
+    const claiming = advance(ready, { kind: 'updated', spec }).record!;
+    expect(isConfirmed(ready)).toBe(true);
+    expect(isConfirmed(claiming)).toBe(false);
+    expect(isConfirmed(advance(claiming, identified(300)).record!)).toBe(true);
+    const renumbered = advance(claiming, identified(301)).record!;
+    expect(isConfirmed(renumbered)).toBe(false);
+    expect(isConfirmed(advance(renumbered, applied(301)).record!)).toBe(true);
+    expect(isConfirmed(first)).toBe(true);
+    expect(isConfirmed(advance(claiming, { kind: 'delete' }).record!)).toBe(true);
   });
 });
 

@@ -154,6 +154,11 @@ function updated(record: EndpointRecord, spec: EndpointSpec): Step {
 
 const settling = ({ settled }: EndpointRecord): readonly EndpointEffect[] => (settled ? [] : ['settle']);
 
+/** Whether an endpoint speaks as nothing but what the allocator has given it since it was last asked: as that, or not at all (design C1). */
+export function isConfirmed({ state, assigned, inForce }: EndpointRecord): boolean {
+  return inForce === null || state === 'deleting' || state === 'failed' || assigned?.identity === inForce.identity;
+}
+
 const isInForce = ({ assigned, inForce }: EndpointRecord) => assigned !== null && inForce?.identity === assigned.identity;
 
 function waiting(record: EndpointRecord, message: string): Pick<EndpointRecord, 'state' | 'message'> {

@@ -11,6 +11,7 @@ export {
   type EndpointState,
   type HeldNumbers,
   heldBy,
+  isConfirmed,
   resume,
   type Step,
   subjectsOf,

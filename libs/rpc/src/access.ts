@@ -22,6 +22,7 @@ type RulesFor<D extends ServiceDefinition> = {
 const identity: RulesFor<typeof IdentityServiceService> = {
   registerNode: { nodeIn: 'name' },
   presentState: { nodeIn: 'node' },
+  activateNode: { nodeIn: 'node' },
   // For whoever knows that it is gone.
   removeNode: 'nobody',
   allocate: { nodeIn: 'node' },

@@ -7,7 +7,7 @@ import { formatRevision } from '@myelin/revision';
 import { allocate } from './scripts/allocate.lua.ts';
 import { endpointLua } from './scripts/endpoint.lua.ts';
 import { moveAddresses } from './scripts/move-addresses.lua.ts';
-import { registerNode } from './scripts/register.lua.ts';
+import { activateNode, registerNode } from './scripts/register.lua.ts';
 import { release } from './scripts/release.lua.ts';
 import { removeForgotten, removeNode, removeNodeLua } from './scripts/remove-node.lua.ts';
 import { allReports, missed, report } from './scripts/report.lua.ts';
@@ -39,7 +39,8 @@ export type SessionRefusal =
   | { readonly outcome: 'outdated'; readonly what: 'registration' | 'counter'; readonly given: string; readonly seen: string };
 
 export type RegisterOutcome =
-  | { readonly outcome: 'ok'; readonly registration: bigint; readonly revision: Revision; readonly continued: boolean }
+  /** `revision` null: the node is not visible to its peers yet. */
+  | { readonly outcome: 'ok'; readonly registration: bigint; readonly revision: Revision | null; readonly continued: boolean }
   | { readonly outcome: 'foreign'; readonly cidr: string }
   | { readonly outcome: 'address'; readonly address: string; readonly holder: string };
 
@@ -67,6 +68,9 @@ export type ReleaseOutcome =
   | { readonly outcome: 'unheld' }
   | SessionRefusal;
 
+/** `behind`: the node has not reported yet what was current when it registered. */
+export type ActivateOutcome = { readonly outcome: 'ok'; readonly revision: Revision } | { readonly outcome: 'behind' } | SessionRefusal;
+
 export type ReportOutcome = { readonly outcome: 'ok' } | SessionRefusal;
 
 export type WhoIsOutcome =
@@ -76,6 +80,7 @@ export type WhoIsOutcome =
 
 const scripts = {
   register: stateScript(registerNode, blocksLua, reportsLua, sessionLua),
+  activate: stateScript(activateNode, reportsLua, sessionLua),
   allocate: stateScript(allocate, blocksLua, reportsLua, sessionLua, endpointLua),
   moveAddresses: stateScript(moveAddresses, reportsLua, sessionLua, endpointLua),
   release: stateScript(release, reportsLua, sessionLua, endpointLua),
@@ -121,7 +126,16 @@ export class Registry {
     const [word, first, second, third] = await this.#store.run(scripts.register, ...args);
     if (word === 'foreign') return { outcome: 'foreign', cidr: first! };
     if (word === 'address') return { outcome: 'address', address: first!, holder: second! };
-    return { outcome: 'ok', registration: BigInt(first!), revision: parseRevision(second!), continued: third === '1' };
+    const revision = second === '' ? null : parseRevision(second!);
+    return { outcome: 'ok', registration: BigInt(first!), revision, continued: third === '1' };
+  }
+
+  /** Makes a node visible to its peers. */
+  async activate({ node, registration, counter }: CallerSession): Promise<ActivateOutcome> {
+    const reply = await this.#store.run(scripts.activate, node, `${registration}`, `${counter}`);
+    const [word, revision] = reply;
+    if (word === 'ok') return { outcome: 'ok', revision: parseRevision(revision!) };
+    return word === 'behind' ? { outcome: 'behind' } : refusalOf(reply);
   }
 
   /** Takes a node away, with all that it has; success where it isn't there. Revisions of the streams `nodes` and `endpoints` that include it. */

@@ -18,7 +18,7 @@ import type { IdentityFeed } from '../domain/identity-feed.ts';
 import { hasLabels, preferredNumbers, readLabelSet } from '../domain/label-set.ts';
 import { awaitApplied, isAppliedByOthers, reportApplied } from './applied.ts';
 import { takeState } from './present.ts';
-import { endpointRefusal, registerRefusal } from './refusal.ts';
+import { endpointRefusal, registerRefusal, sessionRefusal } from './refusal.ts';
 import { readAddresses, readNodeName, readPodCidrs, readSession, readWord } from './request.ts';
 
 type Service = Handlers<typeof IdentityServiceService>;
@@ -45,6 +45,13 @@ export function identityService(parts: IdentityServiceParts): Service {
   return {
     registerNode: (request) => register(parts, request),
     presentState: (request) => takeState(parts.store, request),
+    activateNode: async (request) => {
+      const session = readSession(request.node, request.session);
+      const result = await parts.registry.activate(session);
+      if (result.outcome === 'ok') return { revision: result.revision };
+      if (result.outcome !== 'behind') throw sessionRefusal(`node ${session.node}`, session.node, result);
+      throw new MyelinError('unavailable', `node ${session.node} has not applied yet what was current when it registered`);
+    },
     removeNode: async (request) => {
       const name = readNodeName(request.name);
       const { nodes: nodeRevision, endpoints: endpointRevision } = await parts.registry.removeNode(name);
@@ -105,7 +112,7 @@ async function register(
   if (result.outcome !== 'ok') throw registerRefusal(name, result);
   const { registration, revision, continued } = result;
   log.info({ node: name, uid, registration: `${registration}` }, 'node registered');
-  return RegisterNodeResponse.fromPartial({ registration, revision, continued });
+  return RegisterNodeResponse.fromPartial({ registration, revision: revision ?? undefined, continued, active: revision !== null });
 }
 
 /** Asks a node for what it knows. */

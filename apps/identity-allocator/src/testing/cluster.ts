@@ -42,8 +42,10 @@ export class TestedCluster {
     return allocator;
   }
 
-  /** A node with a block of each family, registered, and a short way to speak for it. */
-  async startNode({ client }: TestedAllocator, number: number) {
+  /**
+   * A node with a block of each family, registered, and a short way to speak for it. Visible to its peers at once, as if it had applied all that there is without having reported it; `isVisible` false: as it comes.
+   */
+  async startNode({ client }: TestedAllocator, number: number, { isVisible = true }: { readonly isVisible?: boolean } = {}) {
     const node = `n${number}`;
     const podCidrs = [`10.244.${number}.0/24`, `fd00:10:244:${number}::/64`];
     this.giveBlocks(node, ...podCidrs);
@@ -55,8 +57,11 @@ export class TestedCluster {
         podCidrs,
       });
       if (!present) session = { registration, counter: 0n };
-      return { registration, revision, continued, present };
+      if (present || revision !== undefined || !isVisible) return { registration, revision, continued, present };
+      this.redisCli('HSET', `myelin:identity:node:${node}`, 'behind', '0 0 0 0 0 0');
+      return { registration, revision: await activate(), continued, present };
     };
+    const activate = async () => (await client.activateNode({ node, session })).revision!;
     let session: Session;
     const { registration } = await register();
     const request = (uid: string, labels: string[], addresses: string[], counter = 0n): AllocateRequest => ({
@@ -76,6 +81,7 @@ export class TestedCluster {
       node,
       podCidrs,
       present,
+      activate,
       registration,
       register,
       session: () => session,

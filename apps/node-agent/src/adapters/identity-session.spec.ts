@@ -43,9 +43,14 @@ let questions = 0;
 let presented: PresentStateRequest[];
 let asked: ReportedRevisions[];
 let losses: number;
+/** Whether the allocator lets peers see the node at once; calls of ActivateNode; what the node waits for before. */
+let isActive: boolean;
+let activations: number;
+let confirmed: PromiseWithResolvers<void>;
 
 beforeEach(async () => {
   [questions, presented, asked, losses] = [0, [], [], 0];
+  [isActive, activations, confirmed] = [true, 0, Promise.withResolvers()];
   folder = await mkdtemp(join(tmpdir(), 'myelin-session-'));
   cleanUp = [() => rm(folder, { recursive: true })];
   sent = [];
@@ -59,7 +64,12 @@ beforeEach(async () => {
         return RegisterNodeResponse.fromPartial({ present: true, knownIdentityRevision: { incarnation: 7n, counter: 2n } });
       registrations++;
       if (registrationsLost-- > 0) throw new MyelinError('unavailable', 'carried out, and not answered');
-      return RegisterNodeResponse.fromPartial({ registration: registrations, continued: true });
+      return RegisterNodeResponse.fromPartial({ registration: registrations, continued: true, active: isActive });
+    },
+    activateNode: () => {
+      activations += 1;
+      if (activations === 1) throw new MyelinError('unavailable', 'behind');
+      return { revision: { incarnation: 7n, counter: 4n } };
     },
     presentState: (request) => {
       presented.push(request);
@@ -106,6 +116,7 @@ beforeEach(async () => {
     onLoss: () => {
       losses += 1;
     },
+    confirmed: () => confirmed.promise,
   };
   restarted = () => {
     const another = new IdentitySession({ ...options, readiness: new Readiness(), onRegistered: (kept) => continued.push(kept) });
@@ -131,6 +142,22 @@ async function refusalCounts(): Promise<Record<string, number>> {
   const lines = text.matchAll(/^myelin_identity_refusals_total\{call="(\w+)",code="(\w+)"\} (\d+)/gm);
   return Object.fromEntries([...lines].map(([, call, code, count]) => [`${call} ${code}`, Number(count)]));
 }
+
+describe('C1: a node that its peers do not see yet', () => {
+  it('claims what it had, asks for nothing new, and is made visible when all of that is confirmed', async () => {
+    isActive = false;
+    await session.allocate({ ...web, claimed: 300 }, never);
+    const fresh = session.allocate({ ...web, uid: 'b' }, never);
+    await session.release('c', 0, never);
+    expect(sent.map(([call]) => call)).toEqual(['Allocate', 'Release c']);
+    expect([activations, session.registrationRevision]).toEqual([0, null]);
+    confirmed.resolve();
+    await fresh;
+    expect(activations).toBe(2);
+    expect(session.registrationRevision).toEqual({ incarnation: 7n, counter: 4n });
+    expect(sent.map(([call]) => call)).toEqual(['Allocate', 'Release c', 'Allocate']);
+  });
+});
 
 describe('C4: an allocator that has lost its rows', () => {
   it('is told all that the node knows beyond what it says it has, the claims last, until it registers', async () => {

@@ -11,7 +11,7 @@ import type { Revision } from '@myelin/contracts/types';
 import { type Assignment, CallCounter, type EndpointRecord, heldBy, RegistrationAttempts } from '@myelin/identity-rules';
 import { laterRevision, zeroRevision } from '@myelin/revision';
 import { type Channel, clientOf, isMyelinError, isTransient, type MyelinError, type RpcClient } from '@myelin/rpc';
-import type { Condition, Log, Readiness } from '@myelin/service';
+import { type Condition, Gate, type Log, type Readiness } from '@myelin/service';
 import type { Counter, Meter } from '@opentelemetry/api';
 import { prospectOf } from '../domain/allocator-answer.ts';
 import type { Blocks } from './blocks.ts';
@@ -21,6 +21,7 @@ const file = 'session';
 const retryMs = 300;
 /** How long the allocator may wait for other nodes: it gives up after a second itself. */
 const othersWithinMs = 1500;
+const activateRetryMs = 50;
 /** Rows in one message. */
 const rowsAtOnce = 2000;
 
@@ -48,6 +49,8 @@ export interface IdentitySessionOptions {
   readonly onLoss: () => void;
   /** Called after each registration: the allocator has forgotten what the node had reported; and unless it is sure that all `continued`, what its endpoints have. */
   readonly onRegistered: (continued: boolean) => void;
+  /** Resolves when no endpoint speaks any more as what the allocator has not confirmed; asked after a registration that left the node inactive. */
+  readonly confirmed: (signal: AbortSignal) => Promise<void>;
 }
 
 /** What a node can tell after a loss (design C4): all endpoints that it has with what they hold, and the rows that it has read. */
@@ -116,6 +119,8 @@ export class IdentitySession {
   readonly #waiting: RpcClient<typeof IdentityServiceService>;
   readonly #condition: Condition;
   readonly #stopping = new AbortController();
+  /** Open while peers see the node: new endpoints come up only then. */
+  readonly #active = new Gate();
   readonly #refusals: Counter;
   #registration: Promise<bigint> | null = null;
   #registrationRevision: Revision | null = null;
@@ -157,6 +162,11 @@ export class IdentitySession {
   /** The number of the labels; the addresses are recorded with it. Throws what is refused. */
   async allocate(request: AllocationRequest, signal: AbortSignal): Promise<Allocation> {
     const { uid, namespace, name, labels, addresses, claimed } = request;
+    // What it had it claims at any time; what is new waits until peers see the node (design C1).
+    if (claimed === 0) {
+      this.#register().catch(() => {});
+      await this.#active.passed(AbortSignal.any([signal, this.#stopping.signal]));
+    }
     const what = { endpointUid: uid, namespace, name, labels: [...labels], addresses: [...addresses], claimed };
     const answer = await this.#call({
       name: 'Allocate',
@@ -296,12 +306,12 @@ export class IdentitySession {
           await sleep(retryMs, undefined, { signal }).catch(() => {});
           continue;
         }
-        this.#registrationRevision = revision ?? null;
-        this.#condition.ready();
-        log.info({ registration }, 'node registered');
+        log.info({ registration, active: answer.active }, 'node registered');
         this.#options.onRegistered(continued && isBelieved);
         this.#attempts.answered();
         this.#writeDown();
+        if (answer.active) this.#becomeActive(revision);
+        else void this.#activate(registration, signal);
         return registration;
       } catch (error) {
         if (signal.aborted) throw error;
@@ -309,6 +319,39 @@ export class IdentitySession {
         if (!isTransient(error)) log.error({ reason: (error as Error).message }, 'the node could not be registered');
       }
       await sleep(retryMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  #becomeActive(revision: Revision | undefined): void {
+    this.#registrationRevision = revision ?? null;
+    this.#condition.ready();
+    this.#active.open();
+  }
+
+  /** Has peers see the node, once it speaks as nothing that the allocator hasn't confirmed, and has caught up (design C1). Ends with the session. */
+  async #activate(registration: bigint, signal: AbortSignal): Promise<void> {
+    const { node, log, confirmed } = this.#options;
+    this.#active.close();
+    this.#condition.missing('is not active: it claims what it had, and applies what it has missed');
+    try {
+      await confirmed(signal);
+    } catch {
+      return;
+    }
+    const isCurrent = async () => !signal.aborted && this.#registration !== null && (await this.#registration) === registration;
+    while (await isCurrent().catch(() => false)) {
+      try {
+        const { revision } = await this.#client.activateNode(
+          { node: node.name, session: { registration, counter: this.#calls.counter } },
+          { signal },
+        );
+        log.info({ registration }, 'node is active');
+        return this.#becomeActive(revision);
+      } catch (error) {
+        if (isMyelinError(error) && prospectOf(error.code) === 'new-session') return;
+        log.debug({ reason: (error as Error).message }, 'the node can not be active yet');
+      }
+      await sleep(activateRetryMs, undefined, { signal }).catch(() => {});
     }
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Address, parseAddress } from '@myelin/address';
 import type { Revision } from '@myelin/contracts/types';
 import { DatapathError, type EndpointTable, type Peer } from '@myelin/datapath';
@@ -8,6 +9,7 @@ import {
   type EndpointEvent,
   type EndpointRecord,
   type EndpointSpec,
+  isConfirmed,
   resume,
   type Step,
   subjectsOf,
@@ -22,6 +24,8 @@ import { EndpointWaiters } from './endpoint-waiters.ts';
 import type { OtherNodes } from './other-nodes.ts';
 import type { Policies } from './policies.ts';
 
+/** How often it is looked whether endpoints have changed over. */
+const confirmAgainMs = 50;
 /** How long an address' new row usually takes at most to come back from NATS. */
 const publishedWithinMs = 2000;
 
@@ -53,6 +57,8 @@ interface Work {
   detached: Promise<void>;
   /** Its addresses were another endpoint's (or that isn't known any more): others must have heard that they are its own (design C5). */
   isReused: boolean;
+  /** The allocator has refused it what it last asked for. */
+  isRefused: boolean;
 }
 
 /** Takes endpoints through their lives: every event gives a new record, which is written down, and effects, which are carried out here. */
@@ -174,6 +180,17 @@ export class Endpoints {
     }
   }
 
+  /** Resolves when no endpoint speaks as a number that it asks to have confirmed: it got that one again, changed over to another one, or is refused it (told in the log), or gone. Rejects when `signal` aborts. */
+  async confirmed(signal: AbortSignal): Promise<void> {
+    for (const { spec } of this.records) {
+      const isOver = () => {
+        const record = this.#options.store.get(spec.uid);
+        return record === undefined || isConfirmed(record) || this.#workOf(spec.uid).isRefused;
+      };
+      while (!isOver()) await sleep(confirmAgainMs, undefined, { signal });
+    }
+  }
+
   /** Stops asking; the endpoints stay as they are. */
   stop(): void {
     this.#stopping.abort();
@@ -235,7 +252,13 @@ export class Endpoints {
   #workOf(uid: string): Work {
     const known = this.#work.get(uid);
     if (known !== undefined) return known;
-    const work: Work = { asking: new AbortController(), kernel: Promise.resolve(), detached: Promise.resolve(), isReused: true };
+    const work: Work = {
+      asking: new AbortController(),
+      kernel: Promise.resolve(),
+      detached: Promise.resolve(),
+      isReused: true,
+      isRefused: false,
+    };
     this.#work.set(uid, work);
     return work;
   }
@@ -330,7 +353,9 @@ export class Endpoints {
   async #identify(uid: string, { spec, addresses, inForce }: EndpointRecord): Promise<void> {
     const { session, cluster } = this.#options;
     const labels = labelsOf(spec, cluster);
-    const { signal } = this.#workOf(uid).asking;
+    const work = this.#workOf(uid);
+    const { signal } = work.asking;
+    work.isRefused = false;
     try {
       const allocation = await session.allocate(
         { uid, namespace: spec.namespace, name: spec.name, labels, addresses, claimed: inForce?.identity ?? 0 },
@@ -341,7 +366,9 @@ export class Endpoints {
       this.#awaitOthers(uid, allocation);
       this.#dispatch(uid, { kind: 'identified', assignment: allocation.assignment });
     } catch (error) {
-      if (!signal.aborted) this.#fail(uid, error);
+      if (signal.aborted) return;
+      work.isRefused = true;
+      this.#fail(uid, error);
     }
   }
 

@@ -6,13 +6,14 @@ export const removeNodeLua = /* lua */ `
 local function take_away(node)
   for _, uid in ipairs(redis.call('HKEYS', endpoints_key(node))) do remove_endpoint(node, uid) end
   local row = read_row('nodes', node)
-  if row then
+  local known = row and row.payload or redis.call('HGET', node_key(node), 'pending')
+  if known then
     local holders = 'myelin:identity:node-addresses'
-    for _, address in ipairs(cjson.decode(row.payload).addresses) do
+    for _, address in ipairs(cjson.decode(known).addresses) do
       if redis.call('HGET', holders, address) == node then redis.call('HDEL', holders, address) end
     end
-    redis.call('SET', 'myelin:identity:departed', remove_row('nodes', node))
   end
+  if row then redis.call('SET', 'myelin:identity:departed', remove_row('nodes', node)) end
   redis.call('DEL', node_key(node))
   redis.call('HDEL', reports, node)
   publish_report(node, '-')

@@ -1,5 +1,5 @@
 /**
- * Sessions of agents (design C1). Key `myelin:identity:node:<node>`, hash: `uid`, `registration`, `counter` (greatest seen).
+ * Sessions of agents (design C1). Key `myelin:identity:node:<node>`, hash: `uid`, `registration`, `counter` (greatest seen), `pending` and `behind` while the node is not visible.
  * Invariant: a call of an earlier registration, of one whose lease is over (no call renews it: the node registers anew), or with a counter below the greatest seen, changes nothing.
  */
 export const sessionLua = /* lua */ `

@@ -47,6 +47,7 @@ export interface RegisterNodeRequest {
 
 export interface RegisterNodeResponse {
   registration: bigint;
+  /** Of the node's row; absent while it is not active. */
   revision:
     | Revision
     | undefined;
@@ -57,7 +58,21 @@ export interface RegisterNodeResponse {
   /** Where `present`: what is known without the node; it need not present rows and removals of the streams up to here. Absent: nothing is. */
   knownIdentityRevision: Revision | undefined;
   knownEndpointRevision: Revision | undefined;
-  knownNodeRevision: Revision | undefined;
+  knownNodeRevision:
+    | Revision
+    | undefined;
+  /** The node is visible to its peers. False for one that is new or was taken away: its peers don't know it before ActivateNode. For acknowledgements it is live all the same. */
+  active: boolean;
+}
+
+export interface ActivateNodeRequest {
+  node: string;
+  session: Session | undefined;
+}
+
+export interface ActivateNodeResponse {
+  /** Of the node's row. */
+  revision: Revision | undefined;
 }
 
 export interface PresentStateRequest {
@@ -438,6 +453,7 @@ function createBaseRegisterNodeResponse(): RegisterNodeResponse {
     knownIdentityRevision: undefined,
     knownEndpointRevision: undefined,
     knownNodeRevision: undefined,
+    active: false,
   };
 }
 
@@ -466,6 +482,9 @@ export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
     }
     if (message.knownNodeRevision !== undefined) {
       Revision.encode(message.knownNodeRevision, writer.uint32(58).fork()).join();
+    }
+    if (message.active !== false) {
+      writer.uint32(64).bool(message.active);
     }
     return writer;
   },
@@ -539,6 +558,14 @@ export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
             message.knownNodeRevision = Revision.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.active = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -574,6 +601,133 @@ export const RegisterNodeResponse: MessageFns<RegisterNodeResponse> = {
         : undefined;
     message.knownNodeRevision = (object.knownNodeRevision !== undefined && object.knownNodeRevision !== null)
       ? Revision.fromPartial(object.knownNodeRevision)
+      : undefined;
+    message.active = object.active ?? false;
+    return message;
+  },
+};
+
+function createBaseActivateNodeRequest(): ActivateNodeRequest {
+  return { node: "", session: undefined };
+}
+
+export const ActivateNodeRequest: MessageFns<ActivateNodeRequest> = {
+  encode(message: ActivateNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.session !== undefined) {
+      Session.encode(message.session, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ActivateNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseActivateNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.session = Session.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ActivateNodeRequest>, I>>(base?: I): ActivateNodeRequest {
+    return ActivateNodeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ActivateNodeRequest>, I>>(object: I): ActivateNodeRequest {
+    const message = createBaseActivateNodeRequest();
+    message.node = object.node ?? "";
+    message.session = (object.session !== undefined && object.session !== null)
+      ? Session.fromPartial(object.session)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseActivateNodeResponse(): ActivateNodeResponse {
+  return { revision: undefined };
+}
+
+export const ActivateNodeResponse: MessageFns<ActivateNodeResponse> = {
+  encode(message: ActivateNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== undefined) {
+      Revision.encode(message.revision, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ActivateNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseActivateNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.revision = Revision.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ActivateNodeResponse>, I>>(base?: I): ActivateNodeResponse {
+    return ActivateNodeResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ActivateNodeResponse>, I>>(object: I): ActivateNodeResponse {
+    const message = createBaseActivateNodeResponse();
+    message.revision = (object.revision !== undefined && object.revision !== null)
+      ? Revision.fromPartial(object.revision)
       : undefined;
     return message;
   },
@@ -2807,6 +2961,20 @@ export const IdentityServiceService = {
     responseDeserialize: (value: Buffer): RegisterNodeResponse => RegisterNodeResponse.decode(value),
   },
   /**
+   * Makes a node visible to its peers that RegisterNode left inactive: once it has claimed what it had, speaks as nothing else, and has reported the revisions that were current when it registered
+   * (before: UNAVAILABLE). Idempotent.
+   */
+  activateNode: {
+    path: "/myelin.identity.v1.IdentityService/ActivateNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ActivateNodeRequest): Buffer => Buffer.from(ActivateNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ActivateNodeRequest => ActivateNodeRequest.decode(value),
+    responseSerialize: (value: ActivateNodeResponse): Buffer =>
+      Buffer.from(ActivateNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ActivateNodeResponse => ActivateNodeResponse.decode(value),
+  },
+  /**
    * After a loss of Redis: what the node knows, which is asked for by RegisterNode's `present`. In as many calls as it takes; the last one has what the node's own
    * endpoints hold. Repeating it replaces it.
    */
@@ -2948,6 +3116,11 @@ export interface IdentityServiceServer extends UntypedServiceImplementation {
    */
   registerNode: handleUnaryCall<RegisterNodeRequest, RegisterNodeResponse>;
   /**
+   * Makes a node visible to its peers that RegisterNode left inactive: once it has claimed what it had, speaks as nothing else, and has reported the revisions that were current when it registered
+   * (before: UNAVAILABLE). Idempotent.
+   */
+  activateNode: handleUnaryCall<ActivateNodeRequest, ActivateNodeResponse>;
+  /**
    * After a loss of Redis: what the node knows, which is asked for by RegisterNode's `present`. In as many calls as it takes; the last one has what the node's own
    * endpoints hold. Repeating it replaces it.
    */
@@ -3009,6 +3182,25 @@ export interface IdentityServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RegisterNodeResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Makes a node visible to its peers that RegisterNode left inactive: once it has claimed what it had, speaks as nothing else, and has reported the revisions that were current when it registered
+   * (before: UNAVAILABLE). Idempotent.
+   */
+  activateNode(
+    request: ActivateNodeRequest,
+    callback: (error: ServiceError | null, response: ActivateNodeResponse) => void,
+  ): ClientUnaryCall;
+  activateNode(
+    request: ActivateNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ActivateNodeResponse) => void,
+  ): ClientUnaryCall;
+  activateNode(
+    request: ActivateNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ActivateNodeResponse) => void,
   ): ClientUnaryCall;
   /**
    * After a loss of Redis: what the node knows, which is asked for by RegisterNode's `present`. In as many calls as it takes; the last one has what the node's own
