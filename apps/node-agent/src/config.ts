@@ -90,7 +90,7 @@ export const nodeAgentConfiguration = configuration(
       show: (size) => size.join('='),
     }),
     maglevTableSize: field.choice({
-      help: 'positions of the table of a Service with several backends, the same on all nodes; 2 bytes each',
+      help: 'positions of the table of a Service with several backends, the same on all nodes, 2 bytes each; a node that has some keeps its size',
       choices: tableSizes.map(String),
       default: String(defaultTableSize),
     }),

@@ -30,7 +30,7 @@ import { delayHistogram, observeNode } from './control/node-metrics.ts';
 import { OtherNodes } from './control/other-nodes.ts';
 import { Peers } from './control/peers.ts';
 import { Policies } from './control/policies.ts';
-import { Services } from './control/services.ts';
+import { keptTableOptions, Services } from './control/services.ts';
 import { readStatus } from './control/status.ts';
 import { TcxMoves } from './control/tcx-moves.ts';
 import type { Underlay } from './control/underlay.ts';
@@ -154,7 +154,7 @@ export function wireNode(
   });
   const services = new Services({
     kernel: datapath.services,
-    table: { size: Number(config.maglevTableSize) as TableSize, seed: config.cluster },
+    table: keptTableOptions(state, { size: Number(config.maglevTableSize) as TableSize, seed: config.cluster }, log),
     log,
   });
   const memory = new MemoryReturn();

@@ -5,7 +5,7 @@ import { KernelMaps } from '@myelin/loadbalancing/testing';
 import { encodeService, encodeSlice } from '@myelin/loadbalancing-wire';
 import { silentLog } from '@myelin/service';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Services } from './services.ts';
+import { keptTableOptions, Services } from './services.ts';
 
 const revision = { incarnation: 1n, counter: 1n };
 const row = (object: ServiceObject['object']) => {
@@ -82,6 +82,23 @@ class Kernel {
 let kernel: Kernel;
 const open = () => new Services({ kernel, table: { size: 251, seed: 'lab' }, log: silentLog });
 const batch = (...changed: readonly ReturnType<typeof row>[]) => ({ changed, removed: [] });
+
+it('tables keep the size and the seed that they were begun with, whatever is wanted later', () => {
+  const files = new Map<string, unknown>();
+  const state = {
+    read: <T>(name: string) => (files.get(name) as T | undefined) ?? null,
+    write: (name: string, value: unknown) => void files.set(name, value),
+  };
+  const warnings: unknown[] = [];
+  const log = { warn: (fields: object) => void warnings.push(fields) };
+  const first = { size: 16381, seed: 'default' } as const;
+  expect(keptTableOptions(state, first, log)).toEqual(first);
+  expect(keptTableOptions(state, first, log)).toEqual(first);
+  expect(warnings).toEqual([]);
+  for (const wanted of [{ size: 509, seed: 'default' } as const, { size: 16381, seed: 'other' } as const])
+    expect(keptTableOptions(state, wanted, log)).toEqual(first);
+  expect(warnings).toHaveLength(2);
+});
 
 describe('Services of a node', () => {
   beforeEach(() => {

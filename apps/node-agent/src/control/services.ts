@@ -5,10 +5,27 @@ import type { TableOptions } from '@myelin/loadbalancing';
 import { eventsOf } from '@myelin/loadbalancing-wire';
 import type { Log } from '@myelin/service';
 import type { StreamBatch } from '@myelin/state-stream';
+import type { StateFolder } from '../adapters/state-folder.ts';
 import { ServicePlan } from '../domain/service-plan.ts';
 
 /** Pools that are written in one turn: their tables (32 KiB each by default, some 3 ms to make) are in memory at once, and nothing else happens in the agent while they are made. */
 const poolsAtATime = 16;
+
+const tableFile = 'services';
+
+/**
+ * How this node's tables are made: as those were that its kernel may hold, since a table of one size, or of another seed, can't be brought to another one in parts; else as is wanted now. Written down at the first time.
+ */
+export function keptTableOptions(state: Pick<StateFolder, 'read' | 'write'>, wanted: TableOptions, log: Pick<Log, 'warn'>): TableOptions {
+  const kept = state.read<TableOptions>(tableFile);
+  if (kept === null) {
+    state.write(tableFile, wanted);
+    return wanted;
+  }
+  if (kept.size !== wanted.size || kept.seed !== wanted.seed)
+    log.warn({ wanted, kept }, 'tables of Services keep the size and the seed that they were begun with');
+  return kept;
+}
 
 /** What balancing needs. */
 export interface ServicesOptions {
