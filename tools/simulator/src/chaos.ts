@@ -1,5 +1,6 @@
 import { Random } from './random.ts';
-import { type Mutation, Violation, World } from './world.ts';
+import { Violation } from './schedule.ts';
+import { type Mutation, World } from './world.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;

@@ -19,6 +19,8 @@ export function* atOnce<T>(act: () => T): Doing<T> {
 /** A part of a process that does one thing after the other: decisions are real, what it asks is answered by models. */
 export interface Machine {
   readonly name: string;
+  /** What it does happens within its process: nothing of it is under way anywhere else, or goes on after a crash. */
+  readonly isLocal?: boolean;
   /** Begins its next deed; null while there is none. */
   begin(): Doing<unknown> | null;
   /** The deed succeeded. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Violation } from './schedule.ts';
 import {
   AcceptsAnyway,
   AcknowledgedAnyway,
@@ -11,7 +12,7 @@ import {
   WholeAtOnce,
 } from './testing/mutants.ts';
 import { Scenario } from './testing/scenario.ts';
-import { type Mutation, Violation } from './world.ts';
+import type { Mutation } from './world.ts';
 
 // Each scenario is a counterexample of control-plane.md (or one that the simulator found) that a rule keeps out: with the rule it ends well, and with the rule
 // taken out it is seen to go wrong.

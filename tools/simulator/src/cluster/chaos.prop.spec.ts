@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import type { Run } from '../chaos.ts';
+import {
+  BitsBeforePolicies,
+  HeardIsAll,
+  IdentitiesAlone,
+  KnownIsApplied,
+  QuarantineByTimeAlone,
+  ReusesAtOnce,
+} from '../testing/cluster-mutants.ts';
+import { runClusterSeed } from './chaos.ts';
+import type { ClusterMutation } from './cluster.ts';
+
+const isNightly = process.env.MYELIN_NIGHTLY === '1';
+
+/** The first run that shows a violation, of so many seeds; null for none. */
+function firstViolation(seeds: number, mutation: ClusterMutation = {}): Run | null {
+  for (let seed = 1; seed <= seeds; seed++) {
+    const run = runClusterSeed(seed, mutation);
+    if (run.violation !== null) return run;
+  }
+  return null;
+}
+
+const replay = (run: Run | null) =>
+  run && `${run.violation!.message} (replay: node tools/simulator/src/main.ts --cluster --seed ${run.seed})`;
+
+describe('agents, allocator and compiler under churn, crashes, pauses, replaced nodes and late arrivals', () => {
+  it('keep C1, C5 and C6, whatever the seed', () => {
+    expect(replay(firstViolation(isNightly ? 50_000 : 1000))).toBeNull();
+  });
+
+  it('do the same again when a seed is run again', () => {
+    expect(runClusterSeed(7).trace).toEqual(runClusterSeed(7).trace);
+  });
+});
+
+const seenSoon: readonly (readonly [string, ClusterMutation])[] = [
+  ['a number that is free by time alone', { registry: QuarantineByTimeAlone }],
+  ['an address that is used again at once', { agent: ReusesAtOnce }],
+  ['a wait for identities alone', { allocator: IdentitiesAlone }],
+  ['an identity that counts as applied because it is known', { allocator: KnownIsApplied }],
+  ['a replica that takes what it has heard for all there is', { allocator: HeardIsAll }],
+  ['bits that are set before policies', { agent: BitsBeforePolicies }],
+];
+
+describe('random runs see', () => {
+  it.each(seenSoon)('%s', (_name, mutation) => {
+    expect(firstViolation(2000, mutation)).not.toBeNull();
+  });
+});
