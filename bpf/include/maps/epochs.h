@@ -40,11 +40,15 @@ static __always_inline __u32 prefix_epoch(void)
 	return state ? state->prefix_epoch : 0;
 }
 
-/* Changes together with the entry of this address, and with those of some other addresses. */
-static __always_inline __u32 peer_epoch(__u8 family, const union address *address)
+static __always_inline __u32 peer_epoch_at(__u32 index)
 {
-	__u32 index = family == 4 ? flow_peer_index4(address->ipv4) : flow_peer_index6(address);
 	const __u32 *epoch = bpf_map_lookup_elem(&peer_epochs, &index);
 
 	return epoch ? *epoch : 0;
+}
+
+/* Changes together with the entry of this address, and with those of some other addresses. */
+static __always_inline __u32 peer_epoch(__u8 family, const union address *address)
+{
+	return peer_epoch_at(family == 4 ? flow_peer_index4(address->ipv4) : flow_peer_index6(address));
 }

@@ -125,11 +125,6 @@ __noinline int balance_reply(struct run *run)
 	return frontend && keeps_backend(run, frontend->pool) ? CARRY_ON : REASON_NO_BACKEND;
 }
 
-static __always_inline bool is_translated_reply(const struct packet *packet)
-{
-	return packet->is_translated && packet->entry == ENTRY_REPLY && !is_bare_syn(packet);
-}
-
 /* Where a pod speaks to itself through a service: nothing that it sends there leaves it, and no policy stands between. */
 static __always_inline bool is_hairpin(const struct run *run)
 {

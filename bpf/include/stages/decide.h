@@ -52,8 +52,8 @@ static __always_inline int find_backend(struct run *run, bool leaving)
 {
 	struct packet *packet = &run->packet;
 
-	if (is_translated_reply(packet))
-		return balance_reply(run);
+	if (packet->entry == ENTRY_REPLY && !is_bare_syn(packet))
+		return packet->is_translated ? balance_reply(run) : CARRY_ON;
 	packet->is_translated &= leaving && packet->entry == ENTRY_ORIGINAL;
 	return leaving && needs_balance(run) ? balance(run) : CARRY_ON;
 }

@@ -113,9 +113,8 @@ static __always_inline bool is_translation_current(const struct packet *packet, 
 }
 
 /* The entry of the other direction would die while only this one speaks; then nobody knew any more what its packets are to become. */
-static __always_inline void keep_other(const struct run *run, const struct flow_found *found, __u8 family)
+static __noinline void keep_other(const struct run *run, const struct flow_action *action, __u8 family)
 {
-	const struct flow_action *action = &found->action;
 	union flow_key other = { 0 };
 
 	if (family == 4) {
@@ -127,21 +126,42 @@ static __always_inline void keep_other(const struct run *run, const struct flow_
 	}
 }
 
-/* The hit of a flow whose packets are rewritten. */
-static __noinline int recall_translated(struct __sk_buff *skb, struct run *run, const struct flow_found *found, enum flow_signal signal, __u8 family)
+static __always_inline void count_hit(struct __sk_buff *skb, struct run *run, const struct flow_found *found, enum flow_signal signal, __u8 family)
+{
+	if (signal == FLOW_FOLLOW)
+		follow_connection(&run->key, &run->packet);
+	run->packet.known = BY_FLOW_ENTRY;
+	if (flow_account(found, skb->len) & FLOW_TICKED)
+		keep_other(run, &found->action, family);
+}
+
+/* The hit of a flow over IPv4 whose packets are rewritten. */
+static __always_inline int recall_translated4(struct __sk_buff *skb, struct run *run, const struct flow_found *found, enum flow_signal signal)
+{
+	struct packet *packet = &run->packet;
+	__u32 far = packet->side == DIRECTION_EGRESS ? packet->destination.ipv4 : packet->source.ipv4, address = found->action.rewrite;
+	__u64 decided = found->action.decided;
+
+	if ((__s64)((decided - peer_epoch_at(flow_peer_index4(far))) | (decided - peer_epoch_at(flow_peer_index4(address)))) < 0) {
+		packet->is_translated = take_translation(run, NULL, found);
+		count(COUNTER_FLOW_STALE, skb->len);
+		return UNDECIDED;
+	}
+	count_hit(skb, run, found, signal, 4);
+	return translate_hit4(skb, packet, found->action.rewrite, found->action.flags & FLOW_REPLY);
+}
+
+/* The same over IPv6. */
+static __noinline int recall_translated6(struct __sk_buff *skb, struct run *run, const struct flow_found *found, enum flow_signal signal)
 {
 	struct packet *packet = &run->packet;
 
 	packet->is_translated = 1;
-	if (!take_translation_of(run, &run->key, family, found) || !is_translation_current(packet, &run->translation, &found->action)) {
+	if (!take_translation(run, &run->key.ipv6, found) || !is_translation_current(packet, &run->translation, &found->action)) {
 		count(COUNTER_FLOW_STALE, skb->len);
 		return UNDECIDED;
 	}
-	if (signal == FLOW_FOLLOW)
-		follow_connection(&run->key, packet);
-	packet->known = BY_FLOW_ENTRY;
-	if (flow_account(found, skb->len) & FLOW_TICKED)
-		keep_other(run, found, family);
+	count_hit(skb, run, found, signal, 6);
 	return translate(skb, run);
 }
 
@@ -178,7 +198,7 @@ static __always_inline int recall(struct __sk_buff *skb, struct run *run, const 
 	if (action->class == FLOW_NEGATIVE)
 		return drop_again(skb, packet, self, *receiver, &found);
 	if (action->rewrite)
-		return recall_translated(skb, run, &found, signal, family);
+		return family == 4 ? recall_translated4(skb, run, &found, signal) : recall_translated6(skb, run, &found, signal);
 	if (signal == FLOW_FOLLOW)
 		follow_connection(&run->key, packet);
 	packet->known = BY_FLOW_ENTRY;

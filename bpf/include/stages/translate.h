@@ -76,6 +76,41 @@ static __always_inline __u32 rename_ipv6(struct ipv6hdr *ip, const struct rename
 	return fold(sum);
 }
 
+/* The same for IPv4 out of an entry's word, without a detour through memory: nearly all that such a hit costs more than another. Like flow_translate4. */
+static __always_inline int translate_hit4(struct __sk_buff *skb, const struct packet *packet, __u64 rewrite, bool reply)
+{
+	void *data = (void *)(long)skb->data;
+	const void *end = (const void *)(long)skb->data_end;
+	__u32 at = packet->transport_offset & FARTHEST_TRANSPORT;
+	__u32 sum_at = packet->protocol == IPPROTO_TCP ? TCP_SUM : UDP_SUM;
+	__u32 source = packet->source.ipv4, destination = packet->destination.ipv4, address = rewrite, ports = rewrite >> 32;
+	struct iphdr *ip = data + ETH_HLEN;
+	__sum16 *field = data + at + sum_at;
+	enum summed summed = summed_of(skb);
+	struct differences changed;
+
+	if ((void *)(ip + 1) > end || data + at + sizeof(ports) > end || (void *)(field + 1) > end)
+		return REASON_TRUNCATED_HEADER;
+	if (reply) {
+		destination = destination == loopback_ipv4 ? source : destination;
+		source = address;
+	} else {
+		source = source == address ? loopback_ipv4 : source;
+		destination = address;
+		ports = ports >> 16 | ports << 16;
+	}
+	changed.addresses = fold((__u64)(__u32)~ip->saddr + (__u32)~ip->daddr + source + destination);
+	changed.ports = fold((__u64)(__u32)~packet->ports + ports);
+	ip->saddr = source;
+	ip->daddr = destination;
+	ip->check = updated_sum(ip->check, changed.addresses);
+	*(__u32 *)(data + at) = ports;
+	if (summed == SUMMED_UNKNOWN)
+		return follow_by_helpers(skb, at + sum_at, &changed, 4, packet->protocol) ? CARRY_ON : REASON_TRUNCATED_HEADER;
+	follow_directly(skb, field, &changed, 4, packet->protocol, summed);
+	return CARRY_ON;
+}
+
 static __always_inline int rename_packet(struct __sk_buff *skb, const struct packet *packet, const struct renamed *to, const __u8 family)
 {
 	const __u32 header = family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);

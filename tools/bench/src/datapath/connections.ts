@@ -1,6 +1,7 @@
 import { address, toBytes } from '@myelin/address';
 import { type FrameEnd, tcpFlags, tcpFrame } from './frame.ts';
 import type { BenchNode, NodePod } from './node.ts';
+import { servicePort } from './services.ts';
 import { ports } from './workload.ts';
 import { Wrapper } from './wrapper.ts';
 
@@ -10,7 +11,15 @@ export const verdicts = { redirect: 7, drop: 2 } as const;
 /** Source port of the first connection of many. */
 export const firstPort = 16384;
 /** Source ports of connections that are alone. */
-export const singlePorts = { established: 40000, denied: 40001, repeated: 40002, new: 40003, undecided: 40004, remote: 40005 } as const;
+export const singlePorts = {
+  established: 40000,
+  denied: 40001,
+  repeated: 40002,
+  new: 40003,
+  undecided: 40004,
+  remote: 40005,
+  service: 40006,
+} as const;
 
 /** So many connections of one client that the table counts half-open stay within its share. */
 const handshakes = 4096;
@@ -38,6 +47,31 @@ export async function connect(node: BenchNode, client: NodePod, family: 4 | 6, s
     const returned = await node.send(pod, frame);
     if (returned !== verdicts.redirect)
       throw new Error(`a packet of a handshake over IPv${family} did not pass: the program returned ${returned}`);
+  }
+}
+
+/** A frame that a client sends to a service. */
+export function serviceFrame(client: NodePod, service: string, flags: number): Buffer {
+  return tcpFrame(endOf(client, 4, singlePorts.service), { mac: client.nodeMac, address: service, port: servicePort }, flags);
+}
+
+/** What the service's backend sends back. */
+export function serviceAnswer({ server }: BenchNode, client: NodePod, flags: number): Buffer {
+  return podFrame(server, client, 4, ports.allowed, singlePorts.service, flags);
+}
+
+/** Opens a connection to a service by its handshake. */
+export async function connectToService(node: BenchNode, client: NodePod): Promise<void> {
+  const { SYN, ACK } = tcpFlags;
+  const handshake = [
+    [client, serviceFrame(client, node.service, SYN)],
+    [node.server, serviceAnswer(node, client, SYN | ACK)],
+    [client, serviceFrame(client, node.service, ACK)],
+  ] as const;
+  for (const [pod, frame] of handshake) {
+    const returned = await node.send(pod, frame);
+    if (returned !== verdicts.redirect)
+      throw new Error(`a packet of a handshake with a service did not pass: the program returned ${returned}`);
   }
 }
 

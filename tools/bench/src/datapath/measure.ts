@@ -55,8 +55,9 @@ async function preparePaths(plans: readonly PathPlan[], sizes: Sizes): Promise<r
   const tunnelDevice = makeTunnelDevice();
   const results: Pending[] = [];
   for (const [number, shape] of [...new Set(plans.map((plan) => plan.shape))].entries()) {
-    const { flowBuckets, busyClients = 0 }: NodeShape = shape;
+    const { flowBuckets, busyClients = 0, services = 0 }: NodeShape = shape;
     const node = await BenchNode.open({ bpffs: `${bpffs}/node${number}`, objectFiles, workload, interfaces, tunnelDevice, flowBuckets });
+    if (services > 0) await node.serve(services);
     if (busyClients > 0) {
       say(`opening ${busyClients * sizes.connectionsOfClient} connections`);
       await connectMany(node, node.clients.slice(0, busyClients), sizes.connectionsOfClient);

@@ -5,7 +5,8 @@ import { Datapath, kernelPolicy, kernelPrefixes } from '@myelin/datapath';
 import { Localizer } from '@myelin/policy-localize';
 import { type Counts, countsOf } from './evidence.ts';
 import type { PodInterface } from './interfaces.ts';
-import { clusterRanges, type Workload, type WorkloadPod } from './workload.ts';
+import { addressOfMiddle, makeServices, stepsOf } from './services.ts';
+import { clusterRanges, ports, type Workload, type WorkloadPod } from './workload.ts';
 
 /** A pod of the measured node. */
 export interface NodePod extends WorkloadPod {
@@ -49,6 +50,7 @@ export class BenchNode {
   readonly remoteAddress = remoteNode.address;
   readonly #datapath: Datapath;
   readonly #maps: readonly BpfMap[];
+  #services = 0;
   readonly #batch = Buffer.alloc(eventBatchBytes);
 
   private constructor(
@@ -101,6 +103,17 @@ export class BenchNode {
   async send(pod: NodePod, frame: Buffer): Promise<number> {
     const { returnValue } = await this.program.testRun({ data: frame, context: contextOf(pod) });
     return returnValue;
+  }
+
+  /** So many services, which all lead to the server. */
+  async serve(count: number): Promise<void> {
+    this.#services = count;
+    await this.#datapath.services.apply(stepsOf(makeServices(count, this.server, ports.allowed)));
+  }
+
+  /** Address of one of them. */
+  get service(): string {
+    return addressOfMiddle(this.#services);
   }
 
   counts(): Counts {

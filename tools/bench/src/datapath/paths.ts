@@ -3,9 +3,12 @@ import {
   arrivingWrapper,
   connect,
   connectFromRemote,
+  connectToService,
   firstPort,
   leavingFrame,
   podFrame,
+  serviceAnswer,
+  serviceFrame,
   singlePorts,
   verdicts,
 } from './connections.ts';
@@ -23,6 +26,8 @@ export interface NodeShape {
   readonly flowBuckets?: number;
   /** Clients that have many established connections each. */
   readonly busyClients?: number;
+  /** Services that lead to the server. */
+  readonly services?: number;
 }
 
 /** How much is done in one round. */
@@ -48,6 +53,8 @@ export const connectionsOfClient = 65536;
 const plain: NodeShape = {};
 const quarterMillion: NodeShape = { flowBuckets: 2 ** 17, busyClients: 4 };
 const million: NodeShape = { flowBuckets: 2 ** 19, busyClients: clientCount };
+const oneService: NodeShape = { services: 1 };
+const manyServices: NodeShape = { services: 10_000 };
 const roomy: NodeShape = { flowBuckets: 2 ** 17 };
 
 /** All that are built. */
@@ -58,6 +65,10 @@ export const pathPlans: readonly PathPlan[] = [
   { name: 'established-pod-to-pod-ipv4-64k-of-1m', shape: million, make: connectionsInTurn(connectionsOfClient) },
   { name: 'overlay-vxlan-send', shape: plain, make: sendToNode },
   { name: 'overlay-vxlan-receive', shape: plain, make: receiveFromNode },
+  { name: 'service-established-forward', shape: manyServices, make: toService },
+  { name: 'service-established-reply', shape: manyServices, make: fromService },
+  { name: 'service-established-forward-1-service', shape: oneService, make: toService },
+  { name: 'service-established-reply-1-service', shape: oneService, make: fromService },
   { name: 'deny-undecided', shape: plain, make: firstDenial('egress') },
   { name: 'deny-undecided-at-ingress', shape: plain, make: firstDenial('ingress') },
   { name: 'deny-repeated', shape: plain, make: repeatedDenial },
@@ -106,6 +117,22 @@ async function receiveFromNode(node: BenchNode, { packets }: Sizes): ReturnType<
   const wrapper = await arrivingWrapper(node);
   const frame = () => arrivingFrame(node, tcpFlags.ACK);
   return samePacket({ wrapper, senders: [node.server], frame }, packets, 'forwarded FORWARD_TO_ENDPOINT ingress');
+}
+
+/** One established connection's packets to a service whose backend is on the node. */
+async function toService(node: BenchNode, { packets }: Sizes): ReturnType<PathPlan['make']> {
+  const client = node.clients[0]!;
+  await connectToService(node, client);
+  const wrapper = await Wrapper.load('same_packet', node);
+  return samePacket({ wrapper, senders: [client], frame: () => serviceFrame(client, node.service, tcpFlags.ACK) }, packets, forwarded);
+}
+
+/** The same connection's packets from the backend, which come from the service. */
+async function fromService(node: BenchNode, { packets }: Sizes): ReturnType<PathPlan['make']> {
+  const client = node.clients[0]!;
+  await connectToService(node, client);
+  const wrapper = await Wrapper.load('same_packet', node);
+  return samePacket({ wrapper, senders: [node.server], frame: () => serviceAnswer(node, client, tcpFlags.ACK) }, packets, forwarded);
 }
 
 /** So many of a busy client's connections, a packet of each in turn. */
