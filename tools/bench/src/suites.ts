@@ -46,7 +46,7 @@ const suites: Readonly<Record<string, Suite>> = {
     names: resultPlans.map(({ name }) => name),
     rounds: 20,
     measure: measureLab,
-    reasonOf: () => notBuilt('services'),
+    reasonOf: notBuilt,
   },
 };
 

@@ -22,10 +22,10 @@ function boundsOf(way: WayName, kind: TrafficKind, count: number, rounds: number
   const few = Math.ceil(packets / exceptions);
   const taken = kind === 'udp' ? { taken: { least: count - few, most: count } } : {};
   const routed = { 'routed by the stack': way === 'plain' || way === 'nft' || way === 'iptables' ? { least: packets } : { most: few } };
-  if (way !== 'ours') return { ...taken, ...routed };
+  if (way !== 'ours' && way !== 'service') return { ...taken, ...routed };
   const inserts = kind === 'crr' ? { 'flow inserts': { least: count - few } } : { 'flow inserts': { most: rounds } };
   // Of a connection, its first packet and its end are no hits.
-  const hits = Math.floor(kind === 'crr' ? count * 4 : packets - few);
+  const hits = Math.floor(kind === 'crr' ? count * 4 : packets - rounds - few);
   return { ...taken, ...routed, ...inserts, 'flow hits': { least: hits }, 'to a pod': { least: packets - few }, dropped: { most: few } };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { iptablesRules, nftRules, serviceCount, serviceTarget } from './kube-proxy.ts';
+import { iptablesRules, nftRules } from './kube-proxy.ts';
+import { serviceCount, serviceTarget } from './services.ts';
 
 const count = (text: string, pattern: RegExp) => text.match(pattern)?.length ?? 0;
 

@@ -2,46 +2,16 @@
  * Rules like those that kube-proxy 1.34 writes for services with ClusterIP, in its two modes: what other nodes would do where ours looks a service up. Written by us from what the rules look like on
  * a node; comments and counters, which cost packets nothing, are left out. Pure.
  */
+import { type BenchService, benchServices, servicePort } from './services.ts';
 
-/** As issue 9 asks for; each has one endpoint, which is the least that a packet can cost there. */
-export const serviceCount = 10_000;
-/** The measured one: in the middle, as iptables asks about one after the other. */
-const measured = serviceCount / 2;
-
-const servicePort = 80;
 const podRange = '10.0.0.0/12';
 const masqueradeMark = '0x4000';
 
-/** One service. */
-interface Service {
-  readonly number: number;
-  readonly address: string;
-  readonly endpoint: string;
-  readonly endpointPort: number;
-}
-
-/** Where clients find the measured service. */
-export const serviceTarget = { address: serviceAddress(measured), port: servicePort } as const;
-
-function serviceAddress(number: number): string {
-  return `10.96.${number >> 8}.${number & 255}`;
-}
-
-function services(server: string, port: number): readonly Service[] {
-  return Array.from({ length: serviceCount }, (_, number) => ({
-    number,
-    address: serviceAddress(number),
-    ...(number === measured
-      ? { endpoint: server, endpointPort: port }
-      : { endpoint: `10.8.${number >> 8}.${number & 255}`, endpointPort: 8080 }),
-  }));
-}
-
 /** For `nft -f -`: one look-up in a verdict map, then a chain for the service and one for its endpoint. `server`, `port`: the measured service's endpoint. */
 export function nftRules(server: string, port: number): string {
-  const all = services(server, port);
-  const name = ({ number }: Service) => `service-${hash(number)}-bench/svc-${number}/tcp/http`;
-  const endpointName = ({ number, endpoint, endpointPort }: Service) =>
+  const all = benchServices({ address: server, port });
+  const name = ({ number }: BenchService) => `service-${hash(number)}-bench/svc-${number}/tcp/http`;
+  const endpointName = ({ number, endpoint, endpointPort }: BenchService) =>
     `endpoint-${hash(number)}-bench/svc-${number}/tcp/http__${endpoint}/${endpointPort}`;
   const chains = all.flatMap((service) => [
     `chain ${name(service)} {`,
@@ -94,9 +64,9 @@ chain nat-postrouting { type nat hook postrouting priority srcnat; jump masquera
 
 /** For `iptables-restore`: one rule a service, asked one after the other, then a chain for the service and one for its endpoint. */
 export function iptablesRules(server: string, port: number): string {
-  const all = services(server, port);
-  const service = ({ number }: Service) => `KUBE-SVC-${hash(number)}${hash(number)}`;
-  const endpoint = ({ number }: Service) => `KUBE-SEP-${hash(number)}${hash(number)}`;
+  const all = benchServices({ address: server, port });
+  const service = ({ number }: BenchService) => `KUBE-SVC-${hash(number)}${hash(number)}`;
+  const endpoint = ({ number }: BenchService) => `KUBE-SEP-${hash(number)}${hash(number)}`;
   return [
     '*filter',
     ...[':INPUT ACCEPT', ':FORWARD ACCEPT', ':OUTPUT ACCEPT', ':KUBE-FORWARD -', ':KUBE-SERVICES -', ':KUBE-PROXY-FIREWALL -'].map(

@@ -10,14 +10,23 @@ import { OtherLoad } from '../other-load.ts';
 import type { Measured, Measurement } from '../result.ts';
 import { bpffs } from './attachment.ts';
 import { WayEvidence } from './evidence.ts';
-import { type Costs, medianCosts, type ResultPlan, ratioSpread, resultPlans, type TrafficKind, timeOf, type WayName } from './results.ts';
+import {
+  type Costs,
+  comparisonsOf,
+  medianCosts,
+  type ResultPlan,
+  ratioSpread,
+  resultPlans,
+  type TrafficKind,
+  timeOf,
+  type WayName,
+} from './results.ts';
 import type { LabOptions } from './run.ts';
 import { sendTraffic } from './traffic.ts';
-import { makeWay, type Way } from './ways.ts';
+import { type Way, Ways } from './ways.ts';
 
 /** Of each kind in a round, for each of its ways. */
 const millisecondsOf: Readonly<Record<TrafficKind, number>> = { rr: 150, crr: 200, bulk: 150, udp: 100 };
-const kinds = Object.keys(millisecondsOf) as TrafficKind[];
 
 const roundsOfProgress = 5;
 
@@ -26,13 +35,15 @@ const say = (text: string) => process.stderr.write(`bench: ${text}\n`);
 /** One kind of traffic, in the ways that results ask for. */
 class Comparison {
   readonly kind: TrafficKind;
+  readonly plans: readonly ResultPlan[];
   /** What each way took, by round. */
   readonly rounds: Costs[] = [];
   readonly evidence: ReadonlyMap<WayName, WayEvidence>;
   readonly #ways: readonly Way[];
 
-  constructor(kind: TrafficKind, ways: readonly Way[]) {
+  constructor(kind: TrafficKind, plans: readonly ResultPlan[], ways: readonly Way[]) {
     this.kind = kind;
+    this.plans = plans;
     this.#ways = ways;
     this.evidence = new Map(ways.map(({ name }) => [name, new WayEvidence(name, kind)]));
   }
@@ -65,24 +76,23 @@ async function measure({ only, rounds }: LabOptions): Promise<Measurement> {
   const close = () => (closing ??= Promise.all([...ways.values()].map((way) => way.close())));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void close().finally(() => process.exit(130)));
   try {
-    for (const name of new Set(plans.flatMap((plan) => plan.ways))) {
+    const names = new Set(plans.flatMap((plan) => plan.ways));
+    const maker = new Ways(names, say);
+    for (const name of names) {
       try {
-        ways.set(name, await makeWay(name, say));
+        ways.set(name, await maker.make(name));
       } catch (error) {
         missing.set(name, messageOf(error));
       }
     }
     const possible = plans.filter((plan) => plan.ways.every((name) => ways.has(name)));
-    const comparisons = kinds.flatMap((kind) => {
-      const names = new Set(possible.filter((plan) => plan.kind === kind).flatMap((plan) => plan.ways));
-      return names.size === 0
-        ? []
-        : [
-            new Comparison(
-              kind,
-              [...names].map((name) => ways.get(name)!),
-            ),
-          ];
+    const comparisons = comparisonsOf(possible).map(({ kind, plans: compared }) => {
+      const compare = new Set(compared.flatMap((plan) => plan.ways));
+      return new Comparison(
+        kind,
+        compared,
+        [...compare].map((name) => ways.get(name)!),
+      );
     });
     const load = new OtherLoad(measuringCpu);
     for (let round = 0; round < rounds; round++) {
@@ -92,7 +102,7 @@ async function measure({ only, rounds }: LabOptions): Promise<Measurement> {
     const measured = plans.map((plan): Measured => {
       const reasons = plan.ways.flatMap((name) => missing.get(name) ?? []);
       if (reasons.length > 0) return { name: plan.name, unit: plan.unit, reason: `failed: ${reasons.join('; ')}` };
-      return measuredOf(plan, comparisons.find(({ kind }) => kind === plan.kind)!);
+      return measuredOf(plan, comparisons.find((comparison) => comparison.plans.includes(plan))!);
     });
     return { yardsticks: {}, otherLoad: load.share(), measured };
   } finally {

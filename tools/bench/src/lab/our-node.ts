@@ -5,12 +5,14 @@ import { BpfMap } from '@myelin/bpf-native';
 import { type Counters, readCounters } from '@myelin/datapath';
 import { agentBpffs, type LabConfig, openLab, readConfig, run, runningLab, takeDown, up, whereIs } from '@myelin/tool-lab';
 import { attachIn } from './attachment.ts';
+import { labManifests, policyCount } from './manifests.ts';
 import { clientSettings } from './plain-node.ts';
-import { labManifests, policyCount } from './policies.ts';
+import { serviceCount } from './services.ts';
 import { type Ends, ports } from './traffic.ts';
 
 const node = 'node';
-const startSeconds = 120;
+/** With services it takes a minute. */
+const startSeconds = 240;
 
 /** Where the lab is: a folder of its own, and the lab's configuration. */
 interface Place {
@@ -18,13 +20,14 @@ interface Place {
   readonly config: LabConfig;
 }
 
-/** A node of ours in a lab: the real agent, to which the control plane has given `policyCount` policies, and two pods. */
+/** A node of ours in a lab: the real agent, to which the control plane has given `policyCount` policies, two pods, and services where they are wanted. */
 export class OurNode {
   readonly ends: Ends;
   /** The node's own network namespace. */
   readonly netns: string;
   readonly #place: Place;
   readonly #counters: BpfMap;
+  #closing: Promise<void> | undefined;
 
   private constructor(place: Place) {
     const lab = runningLab(place.config);
@@ -41,13 +44,13 @@ export class OurNode {
   }
 
   /** Leaves nothing behind where it fails. */
-  static async make(say: (text: string) => void): Promise<OurNode> {
+  static async make(withServices: boolean, say: (text: string) => void): Promise<OurNode> {
     const folder = await mkdtemp(join(tmpdir(), 'bench-'));
     const place = { folder, config: { ...readConfig(), labDir: join(folder, 'lab'), isNamed: true } };
     try {
       const file = join(folder, 'lab.yaml');
-      await writeFile(file, labManifests());
-      say(`starting a lab with ${policyCount} policies`);
+      await writeFile(file, labManifests({ withServices }));
+      say(`starting a lab with ${policyCount} policies${withServices ? ` and ${serviceCount} services` : ''}`);
       const context = { config: place.config, print: () => {}, say: () => {} };
       if ((await up(context, [file], startSeconds, { routing: 'overlay', underlay: 'ipv4', replicas: 1 })) !== 0)
         throw new Error('the lab did not start');
@@ -67,9 +70,10 @@ export class OurNode {
     return readCounters(this.#counters);
   }
 
-  async close(): Promise<void> {
-    this.#counters.close();
-    await takeAway(this.#place);
+  /** Once, however often it is called. */
+  close(): Promise<void> {
+    this.#closing ??= takeAway(this.#place);
+    return this.#closing;
   }
 }
 

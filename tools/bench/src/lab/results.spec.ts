@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { readBars } from '../bars.ts';
-import { type Costs, medianCosts, ratioSpread, resultPlans } from './results.ts';
+import { type Costs, comparisonsOf, medianCosts, ratioSpread, resultPlans } from './results.ts';
 
 const plan = (name: string) => resultPlans.find((one) => one.name === name)!;
 
 describe('the results of suite lab', () => {
-  it('are those of the bars, each in its unit, but for those that wait for services', () => {
+  it('are those of the bars, each in its unit', () => {
     const missing = Object.entries(readBars().lab!).filter(([name, { unit }]) => plan(name)?.unit !== unit);
-    expect(missing.map(([name]) => name)).toEqual(['crr-same-cpu-10k-services-vs-plain']);
+    expect(missing.map(([name]) => name)).toEqual([]);
   });
 
   it('compare what ways took in the same round, so that a slow round of both changes nothing', () => {
@@ -20,6 +20,16 @@ describe('the results of suite lab', () => {
     expect(median).toBeCloseTo(1.1);
     expect(best).toBeCloseTo(1.1);
     expect(medianCosts(plan('rr-same-cpu-vs-plain'), rounds)).toEqual({ plain: 220, ours: 200 });
+  });
+
+  it('never have two ways over one node in one run: its counters would be evidence of neither', () => {
+    const groups = comparisonsOf(resultPlans);
+    const names = (plans: typeof resultPlans) => plans.map(({ name }) => name).toSorted();
+    expect(names(groups.flatMap(({ plans }) => plans))).toEqual(names(resultPlans));
+    for (const { plans } of groups) {
+      const ways = new Set(plans.flatMap((one) => one.ways));
+      expect(ways.has('ours') && ways.has('service')).toBe(false);
+    }
   });
 
   it('take the best of each way, also where they were in different rounds', () => {

@@ -5,8 +5,8 @@ import { spreadOf } from '../statistics.ts';
 /** Kinds of traffic: see traffic/main.c. */
 export type TrafficKind = 'rr' | 'crr' | 'bulk' | 'udp';
 
-/** A way between two pods of one node. `dropped`: only as far as the node's side of the sender's interface. */
-export type WayName = 'plain' | 'bare' | 'dropped' | 'ours' | 'nft' | 'iptables';
+/** A way between two pods of one node. `dropped`: only as far as the node's side of the sender's interface. `service`: ours, to the address of a service. */
+export type WayName = 'plain' | 'bare' | 'dropped' | 'ours' | 'service' | 'nft' | 'iptables';
 
 /** What one exchange, byte or datagram took, in ns. */
 export interface Times {
@@ -51,7 +51,9 @@ export const resultPlans: readonly ResultPlan[] = [
     ratio: (cost) => (cost('ours') - cost('dropped')) / (cost('bare') - cost('dropped')),
   },
   quicker('bulk-tcp-vs-plain', 'bulk', 'ours', 'plain'),
+  quicker('crr-same-cpu-10k-services-vs-plain', 'crr', 'service', 'plain'),
   quicker('crr-same-cpu-vs-plain', 'crr', 'ours', 'plain'),
+  quicker('rr-same-cpu-10k-services-vs-plain', 'rr', 'service', 'plain'),
   quicker('bare-redirect-rr-vs-plain', 'rr', 'bare', 'plain'),
   quicker('bare-redirect-crr-vs-plain', 'crr', 'bare', 'plain'),
   {
@@ -64,6 +66,16 @@ export const resultPlans: readonly ResultPlan[] = [
   quicker('nft-crr-10k-services-vs-plain', 'crr', 'nft', 'plain'),
   quicker('iptables-crr-10k-services-vs-plain', 'crr', 'iptables', 'plain'),
 ];
+
+/**
+ * Plans whose ways are compared in the same runs: those of a kind; but `service` apart from `ours`, whose node's counters are the same.
+ */
+export function comparisonsOf(
+  plans: readonly ResultPlan[],
+): readonly { readonly kind: TrafficKind; readonly plans: readonly ResultPlan[] }[] {
+  const groups = Map.groupBy(plans, ({ kind, ways }) => `${kind} ${ways.includes('service')}`);
+  return [...groups.values()].map((group) => ({ kind: group[0]!.kind, plans: group }));
+}
 
 /** Median of the rounds' ratios; as the best, the ratio of what each way took in its own best round. */
 export function ratioSpread({ ways, ratio }: ResultPlan, rounds: readonly Costs[]): Spread {

@@ -1,10 +1,11 @@
 import { run } from '@myelin/tool-lab';
 import { attachIn, takenAt } from './attachment.ts';
 import type { Reading } from './evidence.ts';
-import { iptablesRules, nftRules, serviceCount, serviceTarget } from './kube-proxy.ts';
+import { iptablesRules, nftRules } from './kube-proxy.ts';
 import { OurNode } from './our-node.ts';
 import { PlainNode, serverAddress } from './plain-node.ts';
 import type { WayName } from './results.ts';
+import { serviceCount, serviceTarget } from './services.ts';
 import { type Ends, ports } from './traffic.ts';
 
 /** A way that traffic can go, set up. */
@@ -16,12 +17,27 @@ export interface Way {
   readonly close: () => Promise<void>;
 }
 
-/** Sets a way up. Throws where this machine can't, and leaves nothing behind. */
-export async function makeWay(name: WayName, say: (text: string) => void): Promise<Way> {
-  return name === 'ours' ? ourWay(say) : plainWay(name, say);
+/** Sets ways up. Ways over our node share one. */
+export class Ways {
+  readonly #say: (text: string) => void;
+  readonly #withServices: boolean;
+  #ours: Promise<OurNode> | undefined;
+
+  /** `names`: all that will be asked for. `say`: progress. */
+  constructor(names: ReadonlySet<WayName>, say: (text: string) => void) {
+    this.#withServices = names.has('service');
+    this.#say = say;
+  }
+
+  /** Throws where this machine can't, and leaves nothing behind. */
+  async make(name: WayName): Promise<Way> {
+    if (name !== 'ours' && name !== 'service') return plainWay(name, this.#say);
+    this.#ours ??= OurNode.make(this.#withServices, this.#say);
+    return ourWay(name, await this.#ours);
+  }
 }
 
-async function plainWay(name: Exclude<WayName, 'ours'>, say: (text: string) => void): Promise<Way> {
+async function plainWay(name: Exclude<WayName, 'ours' | 'service'>, say: (text: string) => void): Promise<Way> {
   const node = await PlainNode.make(name);
   // Where datagrams end, and are counted.
   const [netns, interfaceName] = name === 'dropped' ? [node.netns, 'client'] : [node.ends.server, 'eth0'];
@@ -41,8 +57,7 @@ async function plainWay(name: Exclude<WayName, 'ours'>, say: (text: string) => v
   };
 }
 
-async function ourWay(say: (text: string) => void): Promise<Way> {
-  const node = await OurNode.make(say);
+function ourWay(name: 'ours' | 'service', node: OurNode): Way {
   const read = async () => {
     const { flowHits, flowInserts, forwarded, dropped } = node.counters();
     const toPods = forwarded.filter((one) => one.class === 'FORWARD_TO_ENDPOINT').reduce((sum, { packets }) => sum + packets, 0n);
@@ -56,7 +71,8 @@ async function ourWay(say: (text: string) => void): Promise<Way> {
       dropped: Number(drops),
     };
   };
-  return { name: 'ours', ends: node.ends, read, close: () => node.close() };
+  const target = name === 'service' ? { target: serviceTarget } : {};
+  return { name, ends: { ...node.ends, ...target }, read, close: () => node.close() };
 }
 
 /** Packets over IPv4 that the stack of a network namespace has forwarded (`ForwDatagrams` of /proc/net/snmp). */

@@ -1,3 +1,4 @@
+import { benchServices, servicePort } from './services.ts';
 import { ports } from './traffic.ts';
 
 /** As issue 9 asks for. */
@@ -5,9 +6,9 @@ export const policyCount = 1000;
 
 /**
  * The lab of the measured node: two pods, and `policyCount` NetworkPolicies that select one of the two, each with a port and a range of addresses of its own, so that all of them are in the
- * kernel. Together they let the bench's traffic pass.
+ * kernel. Together they let the bench's traffic pass. And, where they are wanted, the Services.
  */
-export function labManifests(): string {
+export function labManifests({ withServices }: { readonly withServices: boolean }): string {
   const policies = Array.from({ length: policyCount }, (_, number) => policy(number));
   return [
     'apiVersion: v1\nkind: Node\nmetadata: {name: node}\n',
@@ -16,6 +17,7 @@ export function labManifests(): string {
         `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, namespace: bench, labels: {app: ${name}}}\nspec: {containers: [{name: main, ports: [{containerPort: 80}]}]}\n`,
     ),
     ...policies,
+    ...(withServices ? serviceManifests() : []),
   ].join('---\n');
 }
 
@@ -37,4 +39,24 @@ spec:
   - ${end}: [{podSelector: {matchLabels: {app: ${other}}}}, {ipBlock: {cidr: 198.18.${number >> 8}.${number & 255}/32}}]
     ports: [${port}]
 `;
+}
+
+/** The measured one selects the server; the others' endpoints are somewhere else, as their slices say. */
+function serviceManifests(): readonly string[] {
+  return benchServices({ address: '', port: ports.tcp }).flatMap(({ number, address, endpoint, endpointPort, isMeasured }) => {
+    const selector = isMeasured ? 'selector: {app: server}, ' : '';
+    const slice = `apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {namespace: bench, name: svc-${number}-1, labels: {kubernetes.io/service-name: svc-${number}}}
+addressType: IPv4
+ports: [{name: http, port: ${endpointPort}, protocol: TCP}]
+endpoints: [{addresses: [${endpoint}], conditions: {ready: true}}]
+`;
+    const service = `apiVersion: v1
+kind: Service
+metadata: {namespace: bench, name: svc-${number}}
+spec: {${selector}clusterIP: ${address}, ports: [{name: http, port: ${servicePort}, targetPort: ${endpointPort}, protocol: TCP}]}
+`;
+    return isMeasured ? [service] : [service, slice];
+  });
 }
