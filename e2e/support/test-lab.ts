@@ -88,6 +88,12 @@ export class TestLab implements AsyncDisposable {
     return this.#start([process.execPath, commandLine, ...words]).result;
   }
 
+  /** Runs a line of shell in the project's folder, where `lab` and `myelin` are the commands of this lab; both of its streams are `stdout`, as a terminal shows them. */
+  shell(line: string): Promise<CommandResult> {
+    const words = `lab() { '${process.execPath}' '${program}' "$@"; }; myelin() { '${process.execPath}' '${commandLine}' "$@"; }; exec 2>&1; cd '${projectRoot}'\n${line}`;
+    return this.#start(['bash', '-c', words]).result;
+  }
+
   #start([command, ...words]: readonly string[], environment: Readonly<Record<string, string>> = {}) {
     const child = spawn(command!, words, {
       env: { ...process.env, LAB_DIR: this.config.labDir, ...environment },
