@@ -43,7 +43,7 @@ it('few commands are marked as not run', () => {
 });
 
 describe.each(pages.filter(({ page }) => page.commands.length > 0))('$name', ({ page }) => {
-  it('says what its commands print', async () => {
+  it('says what its commands print', { timeout: 480_000 }, async () => {
     for (const command of page.commands) {
       const wrong = await run(command);
       if (wrong !== null) throw new Error(wrong);
