@@ -27,6 +27,9 @@ export function keptTableOptions(state: Pick<StateFolder, 'read' | 'write'>, wan
   return kept;
 }
 
+/** Rows that are taken in between two looks at everything else. */
+const rowsAtATime = 200;
+
 /** What balancing needs. */
 export interface ServicesOptions {
   readonly kernel: Pick<ServiceTables, 'setSeed' | 'read' | 'apply'>;
@@ -58,21 +61,29 @@ export class Services {
 
   /** Resolves when the kernel holds what the stream says up to the batch's revision. */
   async applyBatch({ changed, removed }: Pick<StreamBatch<ServiceObject>, 'changed' | 'removed'>): Promise<void> {
-    const { events, problems } = eventsOf(
-      changed,
+    this.#take(
+      [],
       removed.map(({ key }) => key),
     );
-    for (const [key, problem] of problems) {
-      if (problem === null) this.#unreadable.delete(key);
-      else this.#unreadable.set(key, problem);
+    for (let at = 0; at < changed.length; at += rowsAtATime) {
+      this.#take(changed.slice(at, at + rowsAtATime), []);
+      await yieldToOthers();
     }
-    this.#plan.take(events);
     try {
       await this.#write();
     } catch (error) {
       this.#plan.lost();
       throw error;
     }
+  }
+
+  #take(changed: Parameters<typeof eventsOf>[0], removedKeys: readonly string[]): void {
+    const { events, problems } = eventsOf(changed, removedKeys);
+    for (const [key, problem] of problems) {
+      if (problem === null) this.#unreadable.delete(key);
+      else this.#unreadable.set(key, problem);
+    }
+    this.#plan.take(events);
   }
 
   async #write(): Promise<void> {
