@@ -45,6 +45,8 @@ export class AgentEndpoints {
   readonly #agent: Agent;
   readonly #pool: AddressPool;
   readonly #work = new Map<string, Work>();
+  /** Of `#work`; null when that has changed. */
+  #machines: readonly Machine[] | null = null;
   /** Nodes' waits that ended without somebody. */
   readonly late: string[] = [];
 
@@ -54,7 +56,8 @@ export class AgentEndpoints {
   }
 
   get machines(): readonly Machine[] {
-    return [...this.#work.values()].flatMap(({ errands, others }) => [errands, others]);
+    this.#machines ??= [...this.#work.values()].flatMap(({ errands, others }) => [errands, others]);
+    return this.#machines;
   }
 
   get records(): readonly EndpointRecord[] {
@@ -143,6 +146,7 @@ export class AgentEndpoints {
     const runner = (what: string) => new ErrandRunner(`${agent.name} ${uid}${what}`, uid, office);
     const work: Work = { errands: runner(''), others: runner(' others'), isReused: true, wait: null };
     this.#work.set(uid, work);
+    this.#machines = null;
     return work;
   }
 
@@ -190,6 +194,7 @@ export class AgentEndpoints {
       forget: () => {
         agent.disk.forget(this.#pool, record);
         this.#work.delete(uid);
+        this.#machines = null;
       },
     };
     acts[effect]();

@@ -58,6 +58,8 @@ export class Agent implements Process {
   #isAsking = false;
   #turns = 0;
   readonly #own: readonly Machine[];
+  #ofEndpoints: readonly Machine[] | null = null;
+  #all: readonly Machine[] = [];
 
   /** `block`: the node's addresses. */
   constructor(name: string, block: string, around: AgentSurroundings) {
@@ -73,7 +75,12 @@ export class Agent implements Process {
   }
 
   get machines(): readonly Machine[] {
-    return [...this.#own, ...this.endpoints.machines];
+    const { machines } = this.endpoints;
+    if (machines !== this.#ofEndpoints) {
+      this.#ofEndpoints = machines;
+      this.#all = [...this.#own, ...machines];
+    }
+    return this.#all;
   }
 
   /** The agent begins anew, with what its kernel and its state folder hold. */
