@@ -211,6 +211,25 @@ describe.each(cases)('a service over IPv$family and $protocol', ({ family, proto
     expect(await ask(clientPort, false)).toMatchObject({ ...delivered, events: [] });
   });
 
+  it('knows its answers as long as the client speaks, and its client as long as the backend does', async () => {
+    serve(family, protocol, [server]);
+    // Nothing may begin a flow to the client: an answer that isn't known as one drops.
+    node.tables.policies.set(client.subject, { ingressDefault: origins.clientDefault });
+    await ask();
+    const answer = () => node.fromPod(server, frame(toServer.back, protocol, backendPort, clientPort, false));
+    // A young flow lives for a minute: 235 ticks.
+    await node.ageZone(server.slot, 200);
+    await node.ageZone(client.slot, 10);
+    await ask(clientPort, false);
+    await node.ageZone(server.slot, 100);
+    expect(await answer()).toMatchObject(delivered);
+    await node.ageZone(client.slot, 150);
+    await node.ageZone(server.slot, 10);
+    await answer();
+    await node.ageZone(client.slot, 100);
+    expect((await ask(clientPort, false)).marks).not.toHaveProperty('COUNTER_FLOW_INSERT');
+  });
+
   it('lets a flow go whose backend is removed: TCP is reset, UDP goes to another', async () => {
     serve(family, protocol, [server]);
     await ask();

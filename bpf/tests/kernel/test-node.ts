@@ -128,6 +128,22 @@ export class TestNode {
     }
   }
 
+  /** Makes the entries whose packets come in at this zone so many ticks older. */
+  async ageZone(zone: number, ticks: number): Promise<void> {
+    for (const family of [4, 6] as const) {
+      const map = this.#object.map(`flows_v${family}`);
+      for await (const { index, entries } of dumpBuckets(map, family)) {
+        for (const { way } of entries.filter((entry) => entry.zone === zone)) {
+          const bucket = map.lookup(integerKey(index))!;
+          // Behind the bucket's bytes and the entry's version.
+          const at = (way * bucket.length) / 8 + 12;
+          bucket.writeUInt32LE((bucket.readUInt32LE(at) - ticks) >>> 0, at);
+          map.update(integerKey(index), bucket);
+        }
+      }
+    }
+  }
+
   /** A packet that the pod sends. */
   async fromPod(
     pod: Pod,
