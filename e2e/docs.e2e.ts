@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { firstMissing, type PageCommand, readPage } from './support/page.ts';
@@ -31,6 +31,13 @@ async function run(command: PageCommand): Promise<string | null> {
 it('every file that a page shows is the file that its commands name', () => {
   for (const { page } of pages)
     for (const { where, path, text } of page.files) expect(text, where).toBe(readFileSync(join(projectRoot, path), 'utf8'));
+});
+
+it('every link of a page, and of SECURITY.md, leads to a file', () => {
+  for (const page of ['SECURITY.md', 'docs/README.md', ...names.map((name) => `docs/${name}.md`)]) {
+    const links = readFileSync(join(projectRoot, page), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g);
+    for (const [, target] of links) expect(existsSync(join(projectRoot, page, '..', target!)), `${page}: ${target}`).toBe(true);
+  }
 });
 
 it('few commands are marked as not run', () => {
