@@ -18,7 +18,7 @@ export function commandLine(suites: readonly string[]) {
     ),
     rounds: optional(
       option('--rounds', integer({ metavar: 'COUNT', min: 1, max: 1000 }), {
-        description: message`Rounds to measure in (default: 41 for datapath, 20 for lab).`,
+        description: message`Rounds to measure in (default: 41 for datapath, 12 for lab).`,
       }),
     ),
   });

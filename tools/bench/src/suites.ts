@@ -44,7 +44,7 @@ const suites: Readonly<Record<string, Suite>> = {
   },
   lab: {
     names: resultPlans.map(({ name }) => name),
-    rounds: 20,
+    rounds: 12,
     measure: measureLab,
     reasonOf: notBuilt,
   },
