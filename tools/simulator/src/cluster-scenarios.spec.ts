@@ -4,7 +4,6 @@ import { Violation } from './schedule.ts';
 import {
   AnyBlock,
   AnyPolicyInTheMaps,
-  BelievesAlways,
   BitsBeforePolicies,
   ClearsByEvent,
   ComparesOneWord,
@@ -81,23 +80,6 @@ const told: readonly Told[] = [
     },
   },
   {
-    name: 'C1: nothing is kept of a node, the answer that says so is lost, and the next one finds the node registered',
-    without: { agent: BelievesAlways },
-    happens: (scenario) => {
-      const { a, b, c, cluster, control } = scenario;
-      scenario.open(a, 'a1', 'A');
-      cluster.pause(a, 60_000);
-      cluster.registry.removeNode(a.name);
-      scenario.during(20_000, ...control, b, c);
-      cluster.resume(a);
-      scenario.loseAnswer(a, 'reports');
-      // It says that the session is over.
-      scenario.until([only(a, 'reports')], () => a.registration === null);
-      scenario.loseAnswer(a, 'reports');
-      scenario.late();
-    },
-  },
-  {
     name: "C1: a lost machine's Allocate runs when its successor has read what the allocator holds",
     without: { agent: ReconcilesNever },
     happens: (scenario) => {
@@ -121,10 +103,7 @@ const told: readonly Told[] = [
       a.endpoints.create('a1', 'A');
       scenario.until(others, () => scenario.isOpen(a, 'a1'));
       cluster.crash(b);
-      scenario.until(
-        [only(b, 'policy'), only(behind, 'serving')],
-        () => b.connection?.compiler === behind && b.connection.requests.length === 0,
-      );
+      scenario.turnTo(b, behind);
       scenario.during(2000, only(b, 'policy'), only(behind, 'serving'));
     },
   },
@@ -310,7 +289,7 @@ const told: readonly Told[] = [
       scenario.policy('ingress', 'C', 'all but', 'D');
       scenario.until([cluster.relay, lagging], () => behind.policyRevision.counter === 1n);
       cluster.crash(b);
-      scenario.until([only(b, 'policy'), lagging], () => b.connection?.compiler === behind && b.connection.requests.length === 0);
+      scenario.turnTo(b, behind);
       scenario.during(2000, only(b, 'policy'), lagging);
     },
   },
@@ -333,6 +312,8 @@ const told: readonly Told[] = [
       const { a, b, cluster } = scenario;
       a.endpoints.create('a1', 'A');
       b.endpoints.create('b1', 'B');
+      const held = [...scenario.control, without(a, 'policy'), without(b, 'policy')];
+      scenario.until(held, () => a.endpoints.isWaiting('a1') && b.endpoints.isWaiting('b1'));
       scenario.rest();
       for (const { name, endpoints } of cluster.agents)
         if (endpoints.late.length > 0) throw new Violation(`${name} went on without ${endpoints.late}`);

@@ -69,6 +69,11 @@ export class AgentEndpoints {
     return [...this.#work.values()].every(({ errands, others }) => !errands.isBusy && !others.isBusy);
   }
 
+  /** Whether the allocator has answered for every endpoint. */
+  get hasClaimed(): boolean {
+    return this.records.every(({ assigned, state }) => assigned !== null || state === 'deleting' || state === 'failed');
+  }
+
   /** Whether something is under way for an endpoint. */
   isBusy(uid: string): boolean {
     return this.#work.get(uid)?.errands.isBusy === true;

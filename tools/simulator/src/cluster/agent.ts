@@ -50,6 +50,10 @@ export class Agent implements Process {
   readonly #block: string;
   #isReportDue = true;
   #isBelieved = false;
+  /** Peers see the node. */
+  #isActive = false;
+  /** It has reported something since it asked to be seen. */
+  #mayActivate = false;
   readonly #streams: NodeStreams;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
   #wantedIdentity: Revision = zeroRevision;
@@ -129,6 +133,10 @@ export class Agent implements Process {
 
   isEnforceable(identity: number, revision: Revision): boolean {
     return this.isState(identity, revision) && this.kernel.policies.has(identity) && this.kernel.bits.has(identity);
+  }
+
+  get isActive(): boolean {
+    return this.#isActive;
   }
 
   /** Where the agent has read the stream `endpoints`; null: nowhere yet. */
@@ -219,11 +227,15 @@ export class Agent implements Process {
       name: `${this.name} reports`,
       begin: () => {
         if (this.registration === null) return this.#register();
+        if (!this.#isReportDue && this.#mayActivate && this.endpoints.hasClaimed) return this.#activate(this.registration);
         if (!this.#isReportDue) return this.#untilReport();
         this.#isReportDue = false;
         return this.allocator().report({ node: this.name, registration: this.registration }, this.reports);
       },
-      answer: (value) => this.#reportAnswered(value as { readonly registration: bigint; readonly continued: boolean } | null | undefined),
+      answer: (value) => {
+        if (value === 'active') this.#isActive = true;
+        else this.#reportAnswered(value as { readonly registration: bigint; readonly continued: boolean } | null | undefined);
+      },
       fail: (error) => {
         this.#isReportDue = true;
         if (error instanceof CallRefused && error.prospect === 'new-session') this.registration = null;
@@ -231,6 +243,11 @@ export class Agent implements Process {
       },
       describe: () => `has registration ${this.registration}`,
     };
+  }
+
+  #activate(registration: bigint): Doing<unknown> {
+    this.#mayActivate = false;
+    return this.allocator().activate({ node: this.name, registration, counter: this.calls.counter });
   }
 
   #register(): Doing<unknown> {
@@ -250,7 +267,11 @@ export class Agent implements Process {
     if (answer !== null) this.#isReportDue = true;
     if (answer === undefined) return;
     this.#reportedAtMs = this.around.nowMs();
-    if (answer === null) return;
+    if (answer === null) {
+      this.#mayActivate = !this.#isActive;
+      return;
+    }
+    this.#isActive = false;
     this.registration = answer.registration;
     if (!this.believes(answer.continued, this.#isBelieved)) this.endpoints.claimAgain();
     this.disk.registering.answered();

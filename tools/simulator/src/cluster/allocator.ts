@@ -80,6 +80,14 @@ export class AllocatorReplica implements Process {
     return this.around.registry.register(node);
   }
 
+  *activate(session: CallerSession): Doing<'active'> {
+    yield* this.#turn(this.#life);
+    const result = this.around.registry.activate(session);
+    if (result.outcome === 'unregistered' || result.outcome === 'outdated') throw refusalOf(result);
+    if (result.outcome === 'behind') throw new CallRefused('never', 'behind');
+    return 'active';
+  }
+
   *allocate(session: CallerSession, claim: EndpointClaim): Doing<Allocation> {
     const life = this.#life;
     yield* this.#turn(life);

@@ -98,6 +98,7 @@ export class Cluster extends Schedule {
       this.agents.every(
         (agent) =>
           agent.registration !== null &&
+          agent.isActive &&
           agent.endpoints.isIdle &&
           agent.addressesAt === endpoints.published &&
           Number(agent.standing.reached.counter) === identities.published &&

@@ -170,6 +170,10 @@ it.each(Array.from({ length: seeds }, (_, seed) => seed))('the allocator’s scr
     },
     async (node) => {
       const { real, own } = sessionOf(node);
+      return [(await registry.activate(real)).outcome, model.activate(own).outcome];
+    },
+    async (node) => {
+      const { real, own } = sessionOf(node);
       const near = (length: number) => at(Math.max(0, length - random.below(3)));
       const applied = {
         identities: near(model.identities.changes.length),

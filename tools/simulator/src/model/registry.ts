@@ -25,6 +25,13 @@ const newReport = (registration: bigint, leaseEndMs: number): ReportRecord => ({
   missedEndpoints: zeroRevision,
 });
 
+/** `behind`: what a node that is not visible must have applied first. */
+interface Session {
+  readonly registration: bigint;
+  counter: bigint;
+  behind: { readonly identities: Revision; readonly endpoints: Revision; readonly nodes: Revision } | null;
+}
+
 /**
  * Redis with the scripts of apps/identity-allocator: each method is one script, atomic as Redis runs it, in the scripts' own order. registry.int.spec.ts holds it against the real scripts in a real Redis. Nodes' own addresses are left out.
  */
@@ -39,7 +46,7 @@ export class RegistryModel {
   readonly #freed = new Map<number, { readonly atMs: number; readonly removal: Revision }>();
   readonly #references = new Map<number, Set<string>>();
   readonly #held = new Map<string, Map<string, Endpoint>>();
-  readonly #sessions = new Map<string, { readonly registration: bigint; counter: bigint }>();
+  readonly #sessions = new Map<string, Session>();
   #departed: Revision = zeroRevision;
   #registrations = 0n;
   #order = 0;
@@ -70,11 +77,34 @@ export class RegistryModel {
     const { nowMs, leaseMs } = this.options;
     const registration = this.#registrations + 1n > BigInt(nowMs()) ? this.#registrations + 1n : BigInt(nowMs());
     this.#registrations = registration;
-    const continued = this.#sessions.has(node);
-    this.#sessions.set(node, { registration, counter: 0n });
+    const before = this.#sessions.get(node);
+    const continued = before !== undefined && before.behind === null;
+    const isVisible = this.nodes.rows.has(node);
+    const behind = isVisible
+      ? null
+      : { identities: this.identities.revision, endpoints: this.endpoints.revision, nodes: this.nodes.revision };
+    this.#sessions.set(node, { registration, counter: 0n, behind });
     this.#writeReport(node, newReport(registration, nowMs() + leaseMs));
-    this.nodes.set(node, { name: node });
-    return { registration, continued };
+    if (isVisible) this.nodes.set(node, { name: node });
+    return { registration, continued: continued && isVisible };
+  }
+
+  /** Makes a node visible to its peers, once it has reported what was current when it registered. */
+  activate(session: CallerSession): { readonly outcome: 'ok' | 'behind' } | SessionRefusal {
+    const refusal = this.refuseSession(session);
+    if (refusal !== null) return refusal;
+    const known = this.#sessions.get(session.node)!;
+    if (known.behind === null) return { outcome: 'ok' };
+    const { identities, endpoints, nodes } = this.reports.get(session.node)!;
+    const { behind } = known;
+    const isThere =
+      includesRevision(identities, behind.identities) &&
+      includesRevision(endpoints, behind.endpoints) &&
+      includesRevision(nodes, behind.nodes);
+    if (!isThere) return { outcome: 'behind' };
+    known.behind = null;
+    this.nodes.set(session.node, { name: session.node });
+    return { outcome: 'ok' };
   }
 
   allocate(session: CallerSession, { uid, labels, addresses, preferred }: EndpointClaim): Allocated {

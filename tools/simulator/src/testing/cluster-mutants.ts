@@ -75,13 +75,6 @@ export class ReusesAtOnce extends Agent {
   }
 }
 
-/** The word that all was kept is always believed. */
-export class BelievesAlways extends Agent {
-  protected override believes(continued: boolean): boolean {
-    return continued;
-  }
-}
-
 /** What the allocator has for endpoints that the node doesn't know stays. */
 export class ReconcilesNever extends Agent {
   protected override reconcile(): void {}

@@ -70,6 +70,15 @@ export class ClusterScenario {
     this.until(processes, () => this.cluster.nowMs >= endMs);
   }
 
+  /** Lets a node connect to this compiler. */
+  turnTo(agent: Agent, compiler: CompilerReplica): void {
+    const isConnected = () => agent.connection !== null && !agent.connection.isBroken;
+    while (agent.connection?.compiler !== compiler || !isConnected()) {
+      if (isConnected()) agent.connection!.compiler.disconnect(agent.connection!);
+      this.until([only(agent, 'policy')], isConnected);
+    }
+  }
+
   /** The machine sends what it has to send, gives up waiting, and what it sent stays under way. */
   loseAnswer(process: Process, suffix: string): void {
     this.cluster.possible([only(process, suffix)]);
