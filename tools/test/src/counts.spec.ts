@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { closingLine, countVitest } from './counts.ts';
+import { closingLine, countVitest, slowestFiles } from './counts.ts';
 
 const report = (parts: object) =>
   JSON.stringify({ numPassedTests: 3, numFailedTests: 0, numPendingTests: 1, numTodoTests: 0, testResults: [], ...parts });
@@ -16,6 +16,18 @@ describe('countVitest', () => {
   });
   it('counts a run that left no report as failed', () => {
     expect(countVitest('', 0)).toEqual({ passed: 0, failed: 1, skipped: 0 });
+  });
+});
+
+describe('slowestFiles', () => {
+  it('are the longest ones, longest first; none of a run that left no report', () => {
+    const file = (name: string, endTime: number) => ({ name, status: 'passed', startTime: 1000, endTime, assertionResults: [] });
+    const text = report({ testResults: [file('a', 2000), file('b', 4500), file('c', 3000)] });
+    expect(slowestFiles(text, 2)).toEqual([
+      { file: 'b', seconds: 3.5 },
+      { file: 'c', seconds: 2 },
+    ]);
+    expect(slowestFiles('', 2)).toEqual([]);
   });
 });
 

@@ -22,7 +22,15 @@ interface VitestReport {
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+  readonly testResults: readonly {
+    /** Path of the file. */
+    readonly name: string;
+    readonly status: string;
+    /** Milliseconds. */
+    readonly startTime: number;
+    readonly endTime: number;
+    readonly assertionResults: readonly unknown[];
+  }[];
 }
 
 /**
@@ -43,4 +51,16 @@ export function countVitest(text: string, exitStatus: number): Counts {
     failed: failed === 0 && exitStatus !== 0 ? 1 : failed,
     skipped: report.numPendingTests + report.numTodoTests,
   };
+}
+
+/** The files of a vitest run that took longest, longest first: where a suite that is over its budget has to be looked at. */
+export function slowestFiles(text: string, most: number): readonly { readonly file: string; readonly seconds: number }[] {
+  let report: VitestReport;
+  try {
+    report = JSON.parse(text) as VitestReport;
+  } catch {
+    return [];
+  }
+  const files = report.testResults.map(({ name, startTime, endTime }) => ({ file: name, seconds: (endTime - startTime) / 1000 }));
+  return files.sort((a, b) => b.seconds - a.seconds).slice(0, most);
 }

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { type CheckResult, runChecks } from '@myelin/tool-lint';
-import { type Counts, countVitest } from './counts.ts';
+import { type Counts, countVitest, slowestFiles } from './counts.ts';
 import { runKernelSuite } from './run-kernel-suite.ts';
 import type { Suite } from './suites.ts';
 
@@ -16,7 +16,10 @@ export async function runSuite(suite: Suite, root: string, limitSeconds: number,
   try {
     const args = ['run', '--project', suite.name, '--reporter=dot', '--reporter=json', `--outputFile.json=${file}`, ...filters];
     const status = await spawnVitest(root, args, limitSeconds);
-    return countVitest(readIfThere(file), status);
+    const report = readIfThere(file);
+    const slowest = slowestFiles(report, 8).map((one) => `${relative(root, one.file)} ${one.seconds.toFixed(0)} s`);
+    console.log(`${suite.name}, longest: ${slowest.join(', ')}`);
+    return countVitest(report, status);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,4 +1,4 @@
-/** The suites of `npm test`, in the order in which they run: what is quick and tells most comes first. */
+/** The suites of `npm test`, in the order in which they begin: what is quick and tells most comes first. */
 export interface Suite {
   readonly name: string;
   /** What it shows, for `--help` and the summary. */
@@ -9,13 +9,11 @@ export interface Suite {
   readonly nightlyBudgetSeconds: number;
   /** A vitest project, the checks of tools/lint, or tests on Debian 12's own kernel in an emulated machine. */
   readonly kind: 'vitest' | 'lint' | 'kernel';
-  /** Runs beside the suite before it: each keeps about one processor busy, and two are what a small machine has. */
-  readonly isBeside?: true;
 }
 
 export const suites: readonly Suite[] = [
   { name: 'lint', shows: 'types, style, layers, generated code', budgetSeconds: 40, nightlyBudgetSeconds: 60, kind: 'lint' },
-  { name: 'unit', shows: 'pure code', budgetSeconds: 45, nightlyBudgetSeconds: 120, kind: 'vitest', isBeside: true },
+  { name: 'unit', shows: 'pure code', budgetSeconds: 45, nightlyBudgetSeconds: 120, kind: 'vitest' },
   {
     name: 'property',
     shows: 'engine = oracle, invariants under random input',
@@ -29,14 +27,6 @@ export const suites: readonly Suite[] = [
     budgetSeconds: 100,
     nightlyBudgetSeconds: 300,
     kind: 'vitest',
-    isBeside: true,
-  },
-  {
-    name: 'privileged',
-    shows: 'BPF programs and agent on the real kernel',
-    budgetSeconds: 240,
-    nightlyBudgetSeconds: 2400,
-    kind: 'vitest',
   },
   {
     name: 'kernel',
@@ -44,7 +34,13 @@ export const suites: readonly Suite[] = [
     budgetSeconds: 160,
     nightlyBudgetSeconds: 900,
     kind: 'kernel',
-    isBeside: true,
+  },
+  {
+    name: 'privileged',
+    shows: 'BPF programs and agent on the real kernel',
+    budgetSeconds: 240,
+    nightlyBudgetSeconds: 2400,
+    kind: 'vitest',
   },
   { name: 'e2e', shows: 'stories on the lab', budgetSeconds: 280, nightlyBudgetSeconds: 3600, kind: 'vitest' },
 ];
