@@ -6,7 +6,7 @@ import { connect as connectTls } from 'node:tls';
 
 const words = ['GET / HTTP/1.1', 'CONNECT {"verbose":true}', 'SUB > 1', 'PING', '', ''].join('\r\n');
 
-/** All that is heard until the other side hangs up, or for half a second. */
+/** All that is heard until the other side hangs up, or for half a second from when the connection stands. */
 function hear(socket, event) {
   return new Promise((resolve) => {
     let said = '';
@@ -15,9 +15,10 @@ function hear(socket, event) {
       socket.destroy();
       resolve(stands ? said : `no connection: ${error?.code ?? 'timeout'}`);
     };
-    socket.setTimeout(500, () => end());
+    socket.setTimeout(3000, () => end());
     socket.on(event, () => {
       stands = true;
+      socket.setTimeout(500);
       socket.write(words);
     });
     socket.on('data', (chunk) => (said += chunk.toString('latin1')));

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "traffic.h"
 
@@ -51,12 +50,11 @@ static struct way read_way(char *text)
 	return way;
 }
 
-/* Before all others that want this CPU, as far as the scheduler goes. */
+/* At its ordinary priority: for a second at a higher one it would keep all others from this CPU, the kernel's threads that deliver packets among them. */
 static void stay_on(int cpu)
 {
 	cpu_set_t cpus;
 
-	check(setpriority(PRIO_PROCESS, 0, -20), "setpriority");
 	CPU_ZERO(&cpus);
 	CPU_SET((size_t)cpu, &cpus);
 	check(sched_setaffinity(0, sizeof(cpus), &cpus), "sched_setaffinity");

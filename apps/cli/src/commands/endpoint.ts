@@ -19,7 +19,8 @@ export async function listEndpoints(command: CommandOf<'endpoint-list'>, { servi
 
 function row({ node, endpoint }: { node: string; endpoint: Endpoint }): readonly string[] {
   const { spec, identity, addresses, state, message, ingressIsolated, egressIsolated } = endpoint;
-  const isolated = (yes: boolean) => (yes ? 'isolated' : 'open');
+  // What waits for its policy isn't open: it drops everything (D6), or goes by its old labels.
+  const isolated = (yes: boolean) => (state !== 'ready' ? '-' : yes ? 'isolated' : 'open');
   return [
     `${spec?.namespace}/${spec?.name}`,
     node,

@@ -26,13 +26,17 @@ export function agentService(node: () => Node): ImplementedService {
       if (record === undefined) throw new MyelinError('not_found', `there is no endpoint ${uid} on this node`);
       return { endpoint: endpointMessage(node(), record) };
     },
-    listEndpoints: () => ({ endpoints: node().endpoints.records.map((record) => endpointMessage(node(), record)) }),
+    listEndpoints: () => ({ endpoints: [...node().endpoints.records].sort(byName).map((record) => endpointMessage(node(), record)) }),
     monitor: (request, context) => monitor(node(), request, context),
     readPolicyTables: () => readPolicyTables(node()),
     readMap: ({ map }) => readMap(map, node().tables),
   };
   return implement(AgentServiceService, handlers);
 }
+
+/** Whatever the order in which an agent came to know them. */
+const byName = ({ spec: a }: EndpointRecord, { spec: b }: EndpointRecord) =>
+  a.namespace.localeCompare(b.namespace) || a.name.localeCompare(b.name) || a.uid.localeCompare(b.uid);
 
 function specOf(message: SpecMessage | undefined): EndpointSpec {
   const reading = readSpec(message);
