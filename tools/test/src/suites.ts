@@ -24,7 +24,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'integration',
     shows: 'services on real Redis and NATS',
-    budgetSeconds: 100,
+    budgetSeconds: 120,
     nightlyBudgetSeconds: 300,
     kind: 'vitest',
   },
@@ -38,9 +38,9 @@ export const suites: readonly Suite[] = [
   {
     name: 'privileged',
     shows: 'BPF programs and agent on the real kernel',
-    budgetSeconds: 240,
+    budgetSeconds: 380,
     nightlyBudgetSeconds: 2400,
     kind: 'vitest',
   },
-  { name: 'e2e', shows: 'stories on the lab', budgetSeconds: 280, nightlyBudgetSeconds: 3600, kind: 'vitest' },
+  { name: 'e2e', shows: 'stories on the lab', budgetSeconds: 300, nightlyBudgetSeconds: 3600, kind: 'vitest' },
 ];
