@@ -1,3 +1,3 @@
-export { type KnownRow, type KnownRows, mergeKnown, type Presented } from './known.ts';
+export { type KnownRow, type KnownRows, mergeKnown } from './known.ts';
 export { type Claim, type EndpointRow, type NumberClaim, type Ownership, ownersOf } from './owners.ts';
 export { type Holder, type KnownState, type LostNumber, planRecovery, type RecoveryPlan } from './plan.ts';

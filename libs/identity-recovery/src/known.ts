@@ -9,14 +9,11 @@ export interface KnownRow<Row> {
 /** Rows and removals of one kind, by key. */
 export type KnownRows<Row> = ReadonlyMap<string, KnownRow<Row>>;
 
-/** What agents presented of a kind: for each key what stands at the greatest revision. */
-export type Presented<Row> = KnownRows<Row>;
-
 /**
  * What is known of one kind: for each key what stands at the greatest revision, in a whole bucket or at any agent. A key that a whole bucket doesn't hold, and that somebody knows at a revision that the bucket
  * includes, was removed there: it comes back as a removal. `whole` null: there is no whole bucket.
  */
-export function mergeKnown<Row>(whole: KnownRows<Row> | null, presented: Presented<Row>): KnownRows<Row> {
+export function mergeKnown<Row>(whole: KnownRows<Row> | null, presented: KnownRows<Row>): KnownRows<Row> {
   const known = new Map(whole ?? []);
   let end = zeroRevision;
   for (const { revision } of known.values()) end = laterRevision(end, revision);

@@ -1,5 +1,5 @@
-import type { Revision } from '@myelin/contracts/types';
-import { type NatsLink, newestWholeBucket, type StreamKind } from '@myelin/state-stream';
+import { compareRevisions, type Revision } from '@myelin/revision';
+import { type Entry, type NatsLink, newestWholeBucket, type StreamKind } from '@myelin/state-stream';
 
 /** A row that Redis has lost, as NATS holds it; null: its tombstone. */
 export interface LostRow<Row> {
@@ -31,17 +31,19 @@ export class WholeBuckets {
     if (rows === undefined) {
       const connection = await this.#nats.connection(AbortSignal.timeout(connectWithinMs));
       const whole = await newestWholeBucket(connection, kind.name, this.#nats.wayTo(kind.name));
-      rows = whole === null ? null : [...whole.entries].flatMap(([key, entry]) => lostRow(kind, key, entry)).sort(byRevision);
+      rows =
+        whole === null
+          ? null
+          : [...whole.entries]
+              .flatMap(([key, entry]) => lostRow(kind, key, entry))
+              .sort((a, b) => compareRevisions(a.revision, b.revision));
       this.#read.set(kind.name, rows);
     }
     return rows;
   }
 }
 
-type Entries = NonNullable<Awaited<ReturnType<typeof newestWholeBucket>>>['entries'];
-type EntryOf = Entries extends ReadonlyMap<string, infer E> ? E : never;
-
-function lostRow<Row>(kind: StreamKind<Row>, key: string, entry: EntryOf): readonly LostRow<Row>[] {
+function lostRow<Row>(kind: StreamKind<Row>, key: string, entry: Entry): readonly LostRow<Row>[] {
   if (entry.type !== 'row') return [{ key, revision: entry.revision, row: null }];
   try {
     return [{ key, revision: entry.revision, row: kind.decode(entry.payload) }];
@@ -49,8 +51,3 @@ function lostRow<Row>(kind: StreamKind<Row>, key: string, entry: EntryOf): reado
     return [];
   }
 }
-
-const byRevision = ({ revision: a }: LostRow<unknown>, { revision: b }: LostRow<unknown>): number => {
-  if (a.incarnation !== b.incarnation) return a.incarnation < b.incarnation ? -1 : 1;
-  return a.counter < b.counter ? -1 : 1;
-};
