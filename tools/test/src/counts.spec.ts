@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { closingLine, countVitest, slowestFiles } from './counts.ts';
+import { closingLine, countVitest, failures, slowestFiles } from './counts.ts';
 
 const report = (parts: object) =>
   JSON.stringify({ numPassedTests: 3, numFailedTests: 0, numPendingTests: 1, numTodoTests: 0, testResults: [], ...parts });
@@ -16,6 +16,30 @@ describe('countVitest', () => {
   });
   it('counts a run that left no report as failed', () => {
     expect(countVitest('', 0)).toEqual({ passed: 0, failed: 1, skipped: 0 });
+  });
+});
+
+describe('failures', () => {
+  it('names failed tests and files with the first lines of why', () => {
+    const text = report({
+      testResults: [
+        { name: 'a.spec.ts', status: 'passed', assertionResults: [{ status: 'passed', fullName: 'fine' }] },
+        {
+          name: 'b.spec.ts',
+          status: 'failed',
+          assertionResults: [
+            { status: 'passed', fullName: 'fine' },
+            { status: 'failed', fullName: 'adds up', failureMessages: ['\u001b[31mexpected 3\u001b[39m\nto be 4\n  at b.spec.ts:7'] },
+          ],
+        },
+        { name: 'c.spec.ts', status: 'failed', message: 'no such module', assertionResults: [] },
+      ],
+    });
+    expect(failures(text, 2)).toEqual([
+      { file: 'b.spec.ts', test: 'adds up', why: 'expected 3\nto be 4' },
+      { file: 'c.spec.ts', test: 'the file itself', why: 'no such module' },
+    ]);
+    expect(failures('', 2)).toEqual([]);
   });
 });
 

@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 /** How many tests of a suite ended how. */
 export interface Counts {
   readonly passed: number;
@@ -29,7 +31,13 @@ interface VitestReport {
     /** Milliseconds. */
     readonly startTime: number;
     readonly endTime: number;
-    readonly assertionResults: readonly unknown[];
+    /** Why the file itself failed, before or beside its tests. */
+    readonly message?: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages?: readonly string[] | null;
+    }[];
   }[];
 }
 
@@ -51,6 +59,28 @@ export function countVitest(text: string, exitStatus: number): Counts {
     failed: failed === 0 && exitStatus !== 0 ? 1 : failed,
     skipped: report.numPendingTests + report.numTodoTests,
   };
+}
+
+/** The tests and files that failed in a vitest run, each with the first lines of why: what must stand at the end of a long output. */
+export function failures(text: string, lines: number): readonly { readonly file: string; readonly test: string; readonly why: string }[] {
+  let report: VitestReport;
+  try {
+    report = JSON.parse(text) as VitestReport;
+  } catch {
+    return [];
+  }
+  const short = (why: string) =>
+    stripVTControlCharacters(why)
+      .trim()
+      .split('\n')
+      .filter((line) => !line.includes('/node_modules/'))
+      .slice(0, lines)
+      .join('\n');
+  return report.testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const failed = assertionResults.filter((one) => one.status === 'failed');
+    if (failed.length === 0) return status === 'failed' ? [{ file: name, test: 'the file itself', why: short(message ?? '') }] : [];
+    return failed.map((one) => ({ file: name, test: one.fullName, why: short(one.failureMessages?.[0] ?? '') }));
+  });
 }
 
 /** The files of a vitest run that took longest, longest first: where a suite that is over its budget has to be looked at. */

@@ -25,7 +25,8 @@ try {
   const { version, full, help } = argumentsOf(process.argv.slice(2));
   if (help) console.log(usage);
   else {
-    const counts = await runKernelSuite(root, { version, full, limitSeconds: full ? 3600 : 600 });
+    const { counts, failed } = await runKernelSuite(root, { version, full, limitSeconds: full ? 3600 : 600 });
+    for (const one of failed) console.log(`FAILED ${one}`);
     console.log(closingLine(counts));
     process.exitCode = counts.failed > 0 ? 1 : 0;
   }

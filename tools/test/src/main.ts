@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { join } from 'node:path';
-import { add, type Counts, closingLine, nothing } from './counts.ts';
+import { add, closingLine, nothing } from './counts.ts';
+import type { Outcome } from './outcome.ts';
 import { runSuite } from './run-suite.ts';
 import { type Suite, suites } from './suites.ts';
 
@@ -29,14 +30,14 @@ if (wrong !== undefined) {
 if (nightly) process.env.MYELIN_NIGHTLY = '1';
 
 const root = join(import.meta.dirname, '..', '..', '..');
-const rows: { name: string; counts: Counts; seconds: number; budget: number }[] = [];
+const rows: { name: string; outcome: Outcome; seconds: number; budget: number }[] = [];
 
 async function take(suite: Suite): Promise<void> {
   const budget = nightly ? suite.nightlyBudgetSeconds : suite.budgetSeconds;
   console.log(`\n=== ${suite.name}: ${suite.shows}`);
   const started = performance.now();
-  const counts = await runSuite(suite, root, budget * 4, filters);
-  rows.push({ name: suite.name, counts, seconds: (performance.now() - started) / 1000, budget });
+  const outcome = await runSuite(suite, root, budget * 4, filters);
+  rows.push({ name: suite.name, outcome, seconds: (performance.now() - started) / 1000, budget });
 }
 
 const wanted = suites.filter(({ name }) => names.length === 0 || names.includes(name));
@@ -47,13 +48,15 @@ async function work(): Promise<void> {
 }
 await Promise.all([work(), work()]);
 
+for (const { name, outcome } of rows) for (const one of outcome.failed) console.log(`\nFAILED ${name}: ${one}`);
 console.log('\nsuite         passed  failed skipped   seconds  budget');
-for (const { name, counts, seconds, budget } of rows) {
+for (const { name, outcome, seconds, budget } of rows) {
+  const { counts } = outcome;
   const over = seconds > budget ? '  over budget' : '';
   console.log(
     `${name.padEnd(12)} ${String(counts.passed).padStart(7)} ${String(counts.failed).padStart(7)} ${String(counts.skipped).padStart(7)} ${seconds.toFixed(1).padStart(9)} ${String(budget).padStart(7)}${over}`,
   );
 }
-const total = rows.reduce((sum, row) => add(sum, row.counts), nothing);
+const total = rows.reduce((sum, row) => add(sum, row.outcome.counts), nothing);
 console.log(closingLine(total));
 process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0);

@@ -1,10 +1,11 @@
 import { type KernelRunOptions, runInKernel } from '@myelin/tool-kernel-vm';
-import { type Counts, countVitest } from './counts.ts';
+import { nothing } from './counts.ts';
+import { type Outcome, outcomeOfVitest } from './outcome.ts';
 
 /** Runs the datapath's tests on another kernel. Where this machine can't, that is one skipped test, with its reason. */
-export async function runKernelSuite(root: string, options: KernelRunOptions): Promise<Counts> {
+export async function runKernelSuite(root: string, options: KernelRunOptions): Promise<Outcome> {
   const run = await runInKernel(root, options);
-  if (run.state === 'ran') return countVitest(run.report, run.status);
+  if (run.state === 'ran') return outcomeOfVitest(run.report, run.status, root);
   console.log(`skipped: ${run.reason}`);
-  return { passed: 0, failed: 0, skipped: 1 };
+  return { counts: { ...nothing, skipped: 1 }, failed: [] };
 }

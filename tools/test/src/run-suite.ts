@@ -2,14 +2,15 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { type CheckResult, runChecks } from '@myelin/tool-lint';
-import { type Counts, countVitest, slowestFiles } from './counts.ts';
+import { runChecks } from '@myelin/tool-lint';
+import { slowestFiles } from './counts.ts';
+import { type Outcome, outcomeOfChecks, outcomeOfVitest } from './outcome.ts';
 import { runKernelSuite } from './run-kernel-suite.ts';
 import type { Suite } from './suites.ts';
 
 /** Runs one suite to its end and counts its tests. A suite that takes more than four times its budget is ended, and has failed. */
-export async function runSuite(suite: Suite, root: string, limitSeconds: number, filters: readonly string[]): Promise<Counts> {
-  if (suite.kind === 'lint') return countChecks(await runChecks(root));
+export async function runSuite(suite: Suite, root: string, limitSeconds: number, filters: readonly string[]): Promise<Outcome> {
+  if (suite.kind === 'lint') return outcomeOfChecks(await runChecks(root));
   if (suite.kind === 'kernel') return runKernelSuite(root, { version: '6.1', full: process.env.MYELIN_NIGHTLY === '1', limitSeconds });
   const folder = mkdtempSync(join(tmpdir(), 'myelin-test-'));
   const file = join(folder, 'report.json');
@@ -19,19 +20,10 @@ export async function runSuite(suite: Suite, root: string, limitSeconds: number,
     const report = readIfThere(file);
     const slowest = slowestFiles(report, 8).map((one) => `${relative(root, one.file)} ${one.seconds.toFixed(0)} s`);
     console.log(`${suite.name}, longest: ${slowest.join(', ')}`);
-    return countVitest(report, status);
+    return outcomeOfVitest(report, status, root);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function countChecks(results: readonly CheckResult[]): Counts {
-  for (const { name, problems } of results) {
-    console.log(`${problems.length === 0 ? 'ok    ' : 'FAILED'} ${name}`);
-    for (const problem of problems) console.log(`       ${problem}`);
-  }
-  const failed = results.filter((result) => result.problems.length > 0).length;
-  return { passed: results.length - failed, failed, skipped: 0 };
 }
 
 function spawnVitest(root: string, args: readonly string[], limitSeconds: number): Promise<number> {
