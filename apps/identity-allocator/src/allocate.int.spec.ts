@@ -49,8 +49,8 @@ describe('a number', () => {
     const identities = cluster.consume<Identity>(streamKinds.identities);
     const endpoints = cluster.consume<EndpointAddress>(streamKinds.endpoints);
     const { identity, identityRevision, endpointRevision } = await node.allocate('a', web, ['10.244.1.5', 'fd00:10:244:1::5']);
-    await identities.consumer.waitFor(identityRevision!, 5000);
-    await endpoints.consumer.waitFor(endpointRevision!, 5000);
+    await identities.consumer.waitFor(identityRevision!, 30_000);
+    await endpoints.consumer.waitFor(endpointRevision!, 30_000);
     expect([...identities.rows.values()]).toEqual([{ number: identity, labels: web }]);
     const rest = { identity, node: 'n1', endpointUid: 'a', namespace: 'shop', name: 'pod-a' };
     expect(Object.fromEntries(endpoints.rows)).toEqual({
@@ -140,7 +140,7 @@ describe('a number', () => {
     expect((await node.allocate('c', web, ['10.244.1.7'])).identity).toBe(known.identity);
     const number = Number(cluster.redisCli('hget', 'myelin:identity:sets', JSON.stringify(db)));
     await cluster.nats.resume();
-    const later = await eventually(() => node.allocate('b', db, ['10.244.1.6']), 20_000);
+    const later = await eventually(() => node.allocate('b', db, ['10.244.1.6']), 30_000);
     expect(later.identity).toBe(number);
   });
 });

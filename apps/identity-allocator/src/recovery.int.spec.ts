@@ -54,8 +54,8 @@ describe('C4: when Redis has lost everything', () => {
     const b = await n2.allocate('b', db, ['10.244.2.1']);
     const identities = cluster.consume<Identity>(streamKinds.identities);
     const addresses = cluster.consume<EndpointAddress>(streamKinds.endpoints);
-    await identities.consumer.waitFor(b.identityRevision!, 10_000);
-    await addresses.consumer.waitFor(b.endpointRevision!, 10_000);
+    await identities.consumer.waitFor(b.identityRevision!, 30_000);
+    await addresses.consumer.waitFor(b.endpointRevision!, 30_000);
     const [numbersBefore, addressesBefore] = [new Map(identities.rows), new Map(addresses.rows)];
     const lost = await untilIncarnation();
 
@@ -76,8 +76,8 @@ describe('C4: when Redis has lost everything', () => {
     expect((await n2.allocate('b', db, ['10.244.2.1'])).identity).toBe(b.identity);
     const fresh = await n1.allocate('c', cache, ['10.244.1.2']);
     expect([a.identity, b.identity]).not.toContain(fresh.identity);
-    await identities.consumer.waitFor(fresh.identityRevision!, 10_000);
-    await addresses.consumer.waitFor(fresh.endpointRevision!, 10_000);
+    await identities.consumer.waitFor(fresh.identityRevision!, 30_000);
+    await addresses.consumer.waitFor(fresh.endpointRevision!, 30_000);
     expect(identities.removals).toEqual([]);
     expect(addresses.removals).toEqual([]);
     for (const [key, row] of numbersBefore) expect(identities.rows.get(key)).toEqual(row);

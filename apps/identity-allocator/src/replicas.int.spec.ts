@@ -14,7 +14,7 @@ it('two replicas tell the same, and when the one that publishes is killed the ot
   ]);
   try {
     // Alone, it has all leases.
-    await eventually(async () => (await fetch(`http://127.0.0.1:${metricsPort}/readyz`)).status === 200, 20_000);
+    await eventually(async () => (await fetch(`http://127.0.0.1:${metricsPort}/readyz`)).status === 200, 30_000);
     const lease = () => cluster.redisCli('get', 'myelin:stream:identities:lease');
     const [, pid] = (await eventually(lease)).split(' ');
     expect(Number(pid)).toBe(killed.child.pid);
@@ -29,8 +29,8 @@ it('two replicas tell the same, and when the one that publishes is killed the ot
     const known = await node.allocate('b', web, ['10.244.1.6']);
     expect(known.identity).toBe(first.identity);
     // A new number is not answered before it is published; asked again, it is the same one.
-    const second = await eventually(() => node.allocate('c', db, ['10.244.1.7']), 20_000);
-    await identities.consumer.waitFor(second.identityRevision!, 20_000);
+    const second = await eventually(() => node.allocate('c', db, ['10.244.1.7']), 30_000);
+    await identities.consumer.waitFor(second.identityRevision!, 30_000);
     expect(Object.fromEntries(identities.rows)).toEqual({
       [first.identity]: { number: first.identity, labels: web },
       [second.identity]: { number: second.identity, labels: db },

@@ -81,7 +81,7 @@ describe('a node', () => {
     const node = await cluster.startNode(allocator, 1);
     const nodes = cluster.consume<Node>(streamKinds.nodes);
     const { revision } = await node.register();
-    await nodes.consumer.waitFor(revision!, 5000);
+    await nodes.consumer.waitFor(revision!, 30_000);
     expect(nodes.rows.get('n1')).toEqual({
       name: 'n1',
       uid: 'uid-n1',
@@ -145,7 +145,7 @@ describe('C1: a node that is new, or was taken away', () => {
     await eventually(() => nodes.rows.has('n2'));
     expect([...nodes.rows.keys()]).toEqual(['n2']);
     const visible = await n1.activate();
-    await nodes.consumer.waitFor(visible, 10_000);
+    await nodes.consumer.waitFor(visible, 30_000);
     expect(nodes.rows.get('n1')).toMatchObject({ name: 'n1', podCidrs: n1.podCidrs });
     expect(await n1.activate()).toEqual(visible);
     // From here on it stays visible, whatever becomes of its session.

@@ -98,12 +98,12 @@ describe('a change', () => {
     await ready();
     const { table: seen, stream } = consumer();
     const { revision } = await table.change([identity(300, 'k8s:a=1'), identity(301, 'k8s:a=2')], []);
-    await stream.waitFor(revision, 5000);
+    await stream.waitFor(revision, 30_000);
     expect(Object.fromEntries(seen)).toEqual({ 300: 'k8s:a=1', 301: 'k8s:a=2' });
     const second = await table.change([identity(302, 'k8s:a=3')], ['300', '999']);
     expect(second.removed).toEqual(['300']);
     expect(second.revision).toEqual({ incarnation: revision.incarnation, counter: revision.counter + 2n });
-    await stream.waitFor(second.revision, 5000);
+    await stream.waitFor(second.revision, 30_000);
     expect(Object.fromEntries(seen)).toEqual({ 301: 'k8s:a=2', 302: 'k8s:a=3' });
   });
 
@@ -130,12 +130,12 @@ describe('a change', () => {
     const { table, ready, readiness } = publisher();
     await ready();
     const { table: seen, stream } = consumer();
-    await stream.waitFor((await table.change([identity(300, 'k8s:a=1')], [])).revision, 5000);
+    await stream.waitFor((await table.change([identity(300, 'k8s:a=1')], [])).revision, 30_000);
     await nats.kill();
     await eventually(() => !readiness.isReady);
     const { revision } = await table.change([identity(301, 'k8s:a=2')], ['300']);
     await nats.resume();
-    await stream.waitFor(revision, 20_000);
+    await stream.waitFor(revision, 30_000);
     expect(Object.fromEntries(seen)).toEqual({ 301: 'k8s:a=2' });
     expect(await buckets()).toEqual([`identities_${revision.incarnation}_1`]);
   });
@@ -162,7 +162,7 @@ describe('a relay', () => {
     const { table, ready } = publisher();
     await ready();
     const { table: seen, stream, removals } = consumer();
-    await stream.waitFor((await table.change([identity(300, 'k8s:a=1'), identity(301, 'k8s:a=2')], [])).revision, 5000);
+    await stream.waitFor((await table.change([identity(300, 'k8s:a=1'), identity(301, 'k8s:a=2')], [])).revision, 30_000);
     await nats.wipe();
     const { revision } = await table.change([identity(302, 'k8s:a=3')], ['300']);
     await stream.waitFor(revision, 30_000);
@@ -223,7 +223,7 @@ describe('a relay', () => {
       await Promise.all([one.table.change([identity(300 + (i % 7), `k8s:a=${i}`)], []), other.table.change([], [`${300 + (i % 5)}`])]);
     const { rows, revision } = await one.table.list();
     const { table: seen, stream } = consumer();
-    await stream.waitFor(revision, 20_000);
+    await stream.waitFor(revision, 30_000);
     expect(Object.fromEntries(seen)).toEqual(Object.fromEntries(rows.map(({ key, row }) => [key, row.labels.join()])));
   });
 
@@ -242,7 +242,7 @@ describe('a relay', () => {
       expect(await paused.write(last, [{ key: '300', entry: tombstone }])).toBe(false);
     });
     const { table: seen, stream } = consumer();
-    await stream.waitFor(revision, 5000);
+    await stream.waitFor(revision, 30_000);
     expect(seen.get('300')).toBe('k8s:a=1');
   });
 });
@@ -251,7 +251,7 @@ describe('an incarnation', () => {
   it('is the same for services that start together', async () => {
     const all = [publisher(), publisher({ relay: false }), publisher({ relay: false })];
     await Promise.all(all.map(({ ready }) => ready()));
-    const seen = await Promise.all(all.map(({ store }) => store.incarnation(AbortSignal.timeout(5000))));
+    const seen = await Promise.all(all.map(({ store }) => store.incarnation(AbortSignal.timeout(30_000))));
     expect(new Set(seen).size).toBe(1);
     expect(Number(seen[0])).toBeGreaterThan(Date.now() - 60_000);
   });
@@ -265,9 +265,9 @@ describe('an incarnation', () => {
     await eventually(() => seen.size === 1 && stream.revision!.counter >= 3n);
     const before = removals();
     await redis.wipe();
-    const after = await eventually(() => table.change([identity(302, 'k8s:a=3')], []), 20_000);
+    const after = await eventually(() => table.change([identity(302, 'k8s:a=3')], []), 30_000);
     expect(after.revision.incarnation).toBeGreaterThan(revision.incarnation);
-    await stream.waitFor(after.revision, 10_000);
+    await stream.waitFor(after.revision, 30_000);
     expect(Object.fromEntries(seen)).toEqual({ 300: 'k8s:a=1', 302: 'k8s:a=3' });
     expect(removals()).toBe(before);
   });
@@ -277,13 +277,13 @@ describe('an incarnation', () => {
     await ready();
     const { revision } = await table.change([identity(300, 'k8s:a=1')], []);
     const { table: seen, stream } = consumer();
-    await stream.waitFor(revision, 5000);
+    await stream.waitFor(revision, 30_000);
     const isTold = (of: string) => readiness.missing.some(({ name, reason }) => name === 'incarnation' && reason.includes(of));
     const loseAll = async () => {
       await nats.wipe();
       await redis.wipe();
       await table.change([], []).catch(() => {});
-      await eventually(() => isTold('accept-empty'), 20_000);
+      await eventually(() => isTold('accept-empty'), 30_000);
       return BigInt((await raw().get('myelin:incarnation'))!);
     };
     const first = await loseAll();
@@ -292,7 +292,7 @@ describe('an incarnation', () => {
     await expect(table.change([identity(301, 'k8s:a=2')], [])).rejects.toMatchObject({ code: 'unavailable' });
     expect(Object.fromEntries(seen)).toEqual({ 300: 'k8s:a=1' });
     await store.acceptEmpty(first);
-    await eventually(() => seen.size === 0, 20_000);
+    await eventually(() => seen.size === 0, 30_000);
     // Repeated after a later loss the word does nothing.
     const second = await loseAll();
     expect(second).toBeGreaterThan(first);

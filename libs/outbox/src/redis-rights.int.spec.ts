@@ -68,7 +68,7 @@ async function tableOf<Row>(user: string, kind: StreamKind<Row>) {
     () => natsLink.stop(),
     () => store.stop(),
   );
-  await store.incarnation(AbortSignal.timeout(5000));
+  await store.incarnation(AbortSignal.timeout(30_000));
   return new RowTable(kind, store);
 }
 
@@ -92,7 +92,7 @@ describe('a service', () => {
   it("reads and writes no key that isn't its own; identity-allocator looks at blocks of ipam and changes none", async () => {
     const command = async (user: string, ...words: string[]) => {
       const { link } = linkOf(user);
-      await link.connected(AbortSignal.timeout(5000));
+      await link.connected(AbortSignal.timeout(30_000));
       return link
         .run((client) => client.call(words[0]!, ...words.slice(1)))
         .then(
@@ -140,7 +140,7 @@ describe('a service', () => {
     const { link, readiness } = linkOf('ipam');
     await eventually(() => readiness.isReady);
     const admin = linkOf('default').link;
-    await admin.connected(AbortSignal.timeout(5000));
+    await admin.connected(AbortSignal.timeout(30_000));
     await admin.run((client) => client.call('acl', 'setuser', 'ipam', 'resetpass', `#${hashOf('another')}`));
     await admin.run((client) => client.call('client', 'kill', 'user', 'ipam'));
     await eventually(() => readiness.missing[0]?.reason.includes('WRONGPASS'));

@@ -76,10 +76,10 @@ async function takenOver(before: string | null): Promise<void> {
   await eventually(async () => {
     const now = await holder();
     return now !== null && now !== before;
-  }, 20_000);
+  }, 30_000);
   const published = () => redisLink.run((client) => client.get('myelin:stream:identities:published'));
   const last = await published();
-  await eventually(async () => (await published()) !== last, 20_000);
+  await eventually(async () => (await published()) !== last, 30_000);
 }
 
 /** Changes rows for as long as it isn't stopped. */

@@ -57,7 +57,7 @@ function link(security: Credentials, url = nats.url) {
   return { link: made, readiness };
 }
 
-const connectionOf = (self: Self): Promise<NatsConnection> => link(open(self)).link.connection(AbortSignal.timeout(5000));
+const connectionOf = (self: Self): Promise<NatsConnection> => link(open(self)).link.connection(AbortSignal.timeout(30_000));
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'myelin-nats-tls-'));
@@ -121,7 +121,7 @@ describe('a node', () => {
       { key: '302', entry: { type: 'row', revision, payload: row } },
       { key: '', entry: { type: 'end', revision, bucket: 'identities_5_1' } },
     ]);
-    await consumer.waitFor(revision, 5000);
+    await consumer.waitFor(revision, 30_000);
     expect(rows.get('302')).toEqual({ number: 302, labels: ['k8s:a=b'] });
   });
 
@@ -189,7 +189,7 @@ describe('the publishers', () => {
   it('see the incarnations of all buckets, as does who publishes nothing', async () => {
     for (const self of [allocator, compiler, controller, { kind: 'service', name: 'ipam' } as const]) {
       const { link: of } = link(open(self));
-      expect(await greatestIncarnation(await of.connection(AbortSignal.timeout(5000)), of.ways), self.name).toBe(7n);
+      expect(await greatestIncarnation(await of.connection(AbortSignal.timeout(30_000)), of.ways), self.name).toBe(7n);
     }
   });
 
@@ -236,15 +236,16 @@ describe('the publishers', () => {
       };
       const current = { kind, incarnation: 5n, number: 1 };
       if ((await lastSequenceOf(manager, current)) === null) await createBucket(connection, current);
-      await consumer.waitFor(await writeAll(current, 1000, 2000), 10_000);
+      await consumer.waitFor(await writeAll(current, 1000, 2000), 30_000);
       expect(rows.size).toBeGreaterThanOrEqual(2000);
       const next = { ...current, number: 2 };
       await createBucket(connection, next);
-      await consumer.waitFor(await writeAll(next, 4000, 3), 3000);
+      // Sooner than it would look by itself.
+      await consumer.waitFor(await writeAll(next, 4000, 3), 4500);
       expect([...rows].sort()).toEqual([4000, 4001, 4002].map((number) => rowOf(number).key));
       await nats.kill();
       await nats.resume();
-      await consumer.waitFor(await eventually(() => writeAll(next, 4100, 1)), 15_000);
+      await consumer.waitFor(await eventually(() => writeAll(next, 4100, 1)), 30_000);
       expect(rows).toContain(rowOf(4100).key);
       await deleteBucket(manager, next);
     },
@@ -309,7 +310,7 @@ describe('nobody comes in', () => {
 it('certificates rotate, to another authority too: connections stay, and later ones use the new', async () => {
   const security = open(node);
   const { link: of } = link(security);
-  const connection = await of.connection(AbortSignal.timeout(5000));
+  const connection = await of.connection(AbortSignal.timeout(30_000));
   let reconnects = 0;
   void (async () => {
     for await (const { type } of connection.status()) if (type === 'reconnect') reconnects++;

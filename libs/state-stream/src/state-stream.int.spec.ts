@@ -86,7 +86,7 @@ function consume(onBatch?: (batch: StreamBatch<Identity>) => void | Promise<void
     table,
     batches,
     readiness,
-    at: (counter: number, ms = 10_000) => consumer.waitFor({ incarnation: 5n, counter: BigInt(counter) }, ms),
+    at: (counter: number, ms = 30_000) => consumer.waitFor({ incarnation: 5n, counter: BigInt(counter) }, ms),
   };
 }
 
@@ -117,7 +117,7 @@ describe('a consumer', () => {
     for (let counter = 1; counter <= 1200; ) {
       const burst = Array.from({ length: 150 }, () => row(300 + counter, counter++));
       await writer.write(burst);
-      await at(counter - 1, 2000);
+      await at(counter - 1);
     }
     expect(table.size).toBe(1200);
   });
@@ -157,7 +157,7 @@ describe('a consumer', () => {
     await eventually(() => writer.write([]).then(() => readiness.isReady));
     const before = batches.length;
     await eventually(async () => (await openWriter(bucketOf(1))).write([row(301, 2), tombstone(300, 3)]));
-    await at(3, 20_000);
+    await at(3, 30_000);
     expect(Object.fromEntries(table)).toEqual({ 301: 'k8s:v=2' });
     expect(batches.slice(before).flatMap(({ changed }) => changed.map(({ key }) => key))).toEqual(['301']);
   });
@@ -171,7 +171,7 @@ describe('a consumer', () => {
     expect(table.size).toBe(2);
     const writer = await eventually(() => openWriter(bucketOf(2)));
     await writer.write([row(301, 2), row(302, 3), end(bucketOf(2), 3)]);
-    await at(3, 20_000);
+    await at(3, 30_000);
     expect(Object.fromEntries(table)).toEqual({ 301: 'k8s:v=2', 302: 'k8s:v=3' });
   });
 
@@ -204,7 +204,7 @@ describe('a consumer', () => {
     await writer.write([end(bucketOf(1), 20_000)]);
     const { table, at, batches } = consume();
     for (let i = 0; i < 500; i++) await writer.write([row(300 + i, 20_001 + i)]);
-    await at(20_500, 20_000);
+    await at(20_500, 30_000);
     expect(table.size).toBe(20_000);
     expect(table.get('300')).toBe('k8s:v=20001');
     expect(batches.length).toBeLessThan(1000);

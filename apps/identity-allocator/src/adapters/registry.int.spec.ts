@@ -110,7 +110,7 @@ beforeAll(async () => {
   const store = new Store({ redis: link, nats, recovery: null, ...common });
   lifecycle = new Lifecycle([link, store], { log: silentLog, stopDeadlineMs: 5000 });
   await lifecycle.start();
-  incarnation = await store.incarnation(AbortSignal.timeout(5000));
+  incarnation = await store.incarnation(AbortSignal.timeout(30_000));
   registry = new Registry(store, { leaseMs: 15_000, quarantineMs: 600_000 });
   identities = new RowTable(streamKinds.identities, store);
   endpoints = new RowTable(streamKinds.endpoints, store);

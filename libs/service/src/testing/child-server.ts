@@ -16,8 +16,8 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Calls `attempt` until it returns something truthy, 10 s at most (then throws with what it said last). */
-export async function eventually<T>(attempt: () => T | Promise<T>, timeoutMs = 10_000): Promise<T & {}> {
+/** Calls `attempt` until it returns something truthy, 30 s at most (then throws with what it said last). */
+export async function eventually<T>(attempt: () => T | Promise<T>, timeoutMs = 30_000): Promise<T & {}> {
   const end = Date.now() + timeoutMs;
   let last: unknown;
   while (Date.now() < end) {
