@@ -138,7 +138,7 @@ describe('C4: when Redis has lost everything', () => {
 
 describe('C4: when Redis and NATS have lost everything', () => {
   it('a number that two label sets claim is that of the later assignment; the other one is renumbered', async () => {
-    const allocator = await cluster.startAllocator('--recovery-wait-ms', '1500');
+    const allocator = await cluster.startAllocator('--recovery-wait-ms', '3000');
     const [n1, n2] = [await cluster.startNode(allocator, 1), await cluster.startNode(allocator, 2)];
     await loseAll(n1, n2);
     const at = (counter: bigint) => ({ incarnation: 7n, counter });
@@ -152,7 +152,7 @@ describe('C4: when Redis and NATS have lost everything', () => {
   });
 
   it('all that one node has read comes back, a silent node’s pods and numbers too', async () => {
-    const allocator = await cluster.startAllocator('--recovery-wait-ms', '1500');
+    const allocator = await cluster.startAllocator('--recovery-wait-ms', '3000');
     const [n1, n2] = [await cluster.startNode(allocator, 1), await cluster.startNode(allocator, 2)];
     await loseAll(n1, n2);
     const revision = { incarnation: 7n, counter: 3n };
@@ -172,7 +172,7 @@ describe('C4: when Redis and NATS have lost everything', () => {
   });
 
   it('C3: the next incarnation is greater than every one that a node has seen', async () => {
-    const allocator = await cluster.startAllocator('--recovery-wait-ms', '1500');
+    const allocator = await cluster.startAllocator('--recovery-wait-ms', '3000');
     const n1 = await cluster.startNode(allocator, 1);
     await loseAll(n1);
     const seen = BigInt(Date.now()) + 3_600_000n;
