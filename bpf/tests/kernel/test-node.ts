@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type BpfMap, BpfObject, type BpfProgram, RingBuffer, records, type TestRunResult } from '@myelin/bpf-native';
+import { Clock, ServiceTables } from '@myelin/datapath';
 import { type Event, eventCodec } from '@myelin/datapath-layout';
 import { dumpBuckets } from '../flow/bucket-dump.ts';
 import { Arrival, type Outer } from './arrival.ts';
@@ -11,7 +12,7 @@ import { integerKey } from './test-map.ts';
 const objectFile = (name: string) => join(import.meta.dirname, '..', '..', 'build', `${name}.o`);
 
 /** Buckets of each flow table: few, so that emptying them costs nothing. */
-const flowBuckets = 64;
+const fewBuckets = 64;
 
 const keysUpTo = (count: number) => Buffer.concat(Array.from({ length: count }, (_, index) => integerKey(index)));
 
@@ -46,12 +47,14 @@ export class TestNode {
   readonly #memories: readonly { readonly map: BpfMap; readonly keys: Buffer; readonly empty: Buffer }[];
   readonly #shares: BpfMap;
   readonly #counts: Counts;
+  readonly #flowBuckets: number;
   #sweeper: BpfObject | null = null;
   #ring: RingBuffer | null = null;
   #records: Event[] = [];
 
-  private constructor(object: BpfObject, arrival: Arrival, isHeard: boolean) {
+  private constructor(object: BpfObject, arrival: Arrival, isHeard: boolean, flowBuckets: number) {
     this.#object = object;
+    this.#flowBuckets = flowBuckets;
     this.#arrival = arrival;
     this.tables = new Tables(object);
     this.#programs = { fromPod: object.program('from_pod'), toPod: object.program('to_pod') };
@@ -70,10 +73,12 @@ export class TestNode {
     eventBytes = 65536,
     isHeard = true,
     clusterId = 0,
+    flowBuckets = fewBuckets,
   }: {
     readonly eventBytes?: number;
     readonly isHeard?: boolean;
     readonly clusterId?: number;
+    readonly flowBuckets?: number;
   } = {}): Promise<TestNode> {
     const object = BpfObject.open(objectFile('pod'));
     // Room for a pod to fill the small table: what shares do is shown in flow-pressure.priv.spec.ts.
@@ -90,16 +95,32 @@ export class TestNode {
     }
     object.setMaxEntries('events', eventBytes);
     await object.load();
-    return new TestNode(object, await Arrival.load(object.program('from_tunnel')), isHeard);
+    return new TestNode(object, await Arrival.load(object.program('from_tunnel')), isHeard, flowBuckets);
   }
 
   /** Forgets everything but the clock: as a node on which nothing has happened yet. */
   reset(): void {
     this.tables.reset();
+    this.forget();
+    if (this.#ring !== null) this.events();
+  }
+
+  /** Forgets all flows, and what else it remembers of packets. */
+  forget(): void {
     for (const { map, keys, empty } of this.#memories) map.updateBatchSync(keys, empty);
     // The shares count the entries that have just gone.
     this.#shares.update(integerKey(0), Buffer.alloc(this.#shares.info.valueSize));
-    if (this.#ring !== null) this.events();
+  }
+
+  /** The agent's own writer of services over these maps. From now on the clock is its: `tables` must not turn any more. */
+  async serviceTables(): Promise<ServiceTables> {
+    const map = (name: string) => this.#object.map(name);
+    const frontends = { 4: map('frontends_v4'), 6: map('frontends_v6') };
+    const others = { pools: map('service_pools'), tables: map('service_tables'), backends: map('service_backends') };
+    const rest = { members: map('pool_members'), state: map('service_state'), peerEpochs: map('peer_epochs') };
+    return ServiceTables.open({ frontends, ...others, ...rest }, new Clock(map('node_state')), (table) => {
+      throw new Error(`${table} is full`);
+    });
   }
 
   /** How many entries the flow tables hold. */
@@ -151,6 +172,16 @@ export class TestNode {
     { repeat = 1, gsoSize = 0 }: { readonly repeat?: number; readonly gsoSize?: number } = {},
   ): Promise<Outcome> {
     return this.#run(this.#programs.fromPod, pod.slot, packet, { repeat, gsoSize });
+  }
+
+  /** Packets that the pod sends, one after the other, held to D7 together: what the program told the kernel of each, and the frame afterwards. */
+  async fromPodEach(pod: Pod, packets: readonly Buffer[]): Promise<readonly TestRunResult[]> {
+    const results: TestRunResult[] = [];
+    await this.#account(packets, 1, async () => {
+      for (const packet of packets) results.push(await this.#runProgram(this.#programs.fromPod, pod.slot, packet, {}));
+      return results;
+    });
+    return results;
   }
 
   /** A packet that the tunnel device took its outer headers off. */
@@ -235,7 +266,7 @@ export class TestNode {
       sweeper.setMaxEntries(name, map.info.maxEntries);
       sweeper.reuseMap(name, map);
     }
-    for (const variable of ['flow_mask4', 'flow_mask6']) sweeper.setVariable(variable, integerKey(flowBuckets - 1));
+    for (const variable of ['flow_mask4', 'flow_mask6']) sweeper.setVariable(variable, integerKey(this.#flowBuckets - 1));
     await sweeper.load();
     return sweeper;
   }
