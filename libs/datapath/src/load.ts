@@ -30,7 +30,15 @@ export interface LoadedDatapath {
 }
 
 /** Working memory of one version's programs: nothing in it outlives them (bpf/README.md). */
-const workingMemory: ReadonlySet<string> = new Set(['runs', 'decisions', 'denials', 'holders', 'allowances']);
+export const workingMemory: ReadonlySet<string> = new Set([
+  'runs',
+  'flow_works',
+  'decisions',
+  'denials',
+  'holders',
+  'allowances',
+  'likely_nodes',
+]);
 
 /** Seconds without a packet after which a flow is forgotten (semantics: "Conntrack lifetimes"). */
 const lifetimes: Readonly<Partial<Record<keyof typeof flowClass, number>>> = {

@@ -16,7 +16,9 @@ export interface BtfMember {
 export type BtfType =
   | { readonly kind: 'void' }
   | { readonly kind: 'int'; readonly name: string; readonly size: number; readonly signed: boolean; readonly bool: boolean }
-  | { readonly kind: 'pointer' }
+  | { readonly kind: 'pointer'; readonly type: number }
+  | { readonly kind: 'variable'; readonly name: string; readonly type: number }
+  | { readonly kind: 'section'; readonly name: string; readonly variables: readonly number[] }
   | { readonly kind: 'array'; readonly element: number; readonly length: number }
   | { readonly kind: 'struct' | 'union'; readonly name: string; readonly size: number; readonly members: readonly BtfMember[] }
   | { readonly kind: 'enum'; readonly name: string; readonly size: number; readonly values: readonly { name: string; value: bigint }[] }
@@ -101,14 +103,15 @@ function readType(btf: Buffer, cursor: { at: number }, nameAt: (offset: number) 
     case 'typeTag':
       return { kind: 'alias', name: kind === 'typedef' ? name : '', type: sizeOrType };
     case 'pointer':
-      return { kind };
+      return { kind, type: sizeOrType };
     case 'prototype':
       each(() => [take(), take()]);
       return { kind: 'other', name };
     case 'section':
-      each(() => [take(), take(), take()]);
-      return { kind: 'other', name };
+      return { kind, name, variables: each(() => [take(), take(), take()][0]!) };
     case 'variable':
+      take(); // linkage
+      return { kind, name, type: sizeOrType };
     case 'declarationTag':
       take();
       return { kind: 'other', name };

@@ -72,6 +72,11 @@ function fieldOf(types: readonly BtfType[], struct: string, member: BtfMember): 
   return { name: member.name, offset: member.bitOffset / 8, size, type };
 }
 
+/** What values of a type hold, and their size in bytes. Throws Error, naming `where`, for what has no codec. */
+export function valueLayout(types: readonly BtfType[], id: number, where: string): { readonly size: number; readonly type: FieldType } {
+  return { size: sizeOf(types, id, where), type: typeOf(types, id, where) };
+}
+
 function sizeOf(types: readonly BtfType[], id: number, where: string): number {
   const type = types[id]!;
   switch (type.kind) {

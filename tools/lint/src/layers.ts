@@ -37,7 +37,12 @@ const mayImport: Readonly<Record<Layer, readonly Layer[]>> = {
 const messageOnly: ReadonlySet<string> = new Set(['@myelin/contracts/flow', '@myelin/contracts/types', '@myelin/contracts/timestamp']);
 
 /** The only importers of the kernel layer outside itself. */
-const kernelImporters: ReadonlySet<string> = new Set(['@myelin/node-agent', '@myelin/tool-bench', '@myelin/tool-codec-gen']);
+const kernelImporters: ReadonlySet<string> = new Set([
+  '@myelin/node-agent',
+  '@myelin/tool-bench',
+  '@myelin/tool-codec-gen',
+  '@myelin/tool-release',
+]);
 
 /** Clients of the outside world, and packages that don't belong in every process. */
 const edgePackages = [/^ioredis$/, /^@grpc\//, /^@nats-io\//, /^@kubernetes\//];
