@@ -1,4 +1,5 @@
 import { agentMemoryName, measureAgentMemory } from './agent-memory/measure.ts';
+import { comparisonPlans } from './datapath/comparison.ts';
 import { pathPlans } from './datapath/paths.ts';
 import { type MeasureOptions, measureDatapath } from './datapath/run.ts';
 import { resultPlans } from './lab/results.ts';
@@ -27,17 +28,19 @@ const datapathReasons: readonly (readonly [string, string])[] = [
 
 const notBuilt = (what: string) => `not built yet: ${what}`;
 
+const pathNames = [...pathPlans, ...comparisonPlans].map(({ name }) => name);
+
 /** Paths first: the lab whose agent's memory is measured would be a load beside them. */
 async function measureDatapathSuite(options: MeasureOptions): Promise<Measurement> {
   const wants = (name: string) => options.only === null || options.only.includes(name);
-  const paths = pathPlans.some(({ name }) => wants(name)) ? await measureDatapath(options) : nothing;
+  const paths = pathNames.some(wants) ? await measureDatapath(options) : nothing;
   const memory = wants(agentMemoryName) ? await measureAgentMemory() : nothing;
   return { ...paths, otherLoad: Math.max(paths.otherLoad, memory.otherLoad), measured: [...paths.measured, ...memory.measured] };
 }
 
 const suites: Readonly<Record<string, Suite>> = {
   datapath: {
-    names: [...pathPlans.map(({ name }) => name), agentMemoryName],
+    names: [...pathNames, agentMemoryName],
     rounds: 41,
     measure: measureDatapathSuite,
     reasonOf: (name) => notBuilt(datapathReasons.find(([start]) => name.startsWith(start))?.[1] ?? name),

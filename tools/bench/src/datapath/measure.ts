@@ -8,11 +8,12 @@ import { measuringCpu as cpu } from '../isolated.ts';
 import { OtherLoad } from '../other-load.ts';
 import type { Measured, Measurement } from '../result.ts';
 import { type Sample, spreadOfDifference } from '../statistics.ts';
+import { Comparison, type ComparisonPlan, comparisonPlans } from './comparison.ts';
 import { connectMany } from './connections.ts';
 import { makeInterfaces, makeTunnelDevice } from './interfaces.ts';
 import { BenchNode } from './node.ts';
 import { Path } from './path.ts';
-import { type NodeShape, type PathPlan, pathPlans, type Sizes } from './paths.ts';
+import { manyServices, type NodeShape, type PathPlan, pathPlans, type Sizes } from './paths.ts';
 import type { MeasureOptions } from './run.ts';
 import { clientCount, makeWorkload } from './workload.ts';
 import { Yardstick } from './yardstick.ts';
@@ -21,6 +22,8 @@ const bpffs = '/sys/fs/bpf';
 const packetsOfRound = { packets: 65536, events: 16384 } as const;
 
 const roundsOfProgress = 10;
+/** Changing the number of services takes a second or two. */
+const roundsOfComparison = 4;
 
 const say = (text: string) => process.stderr.write(`bench: ${text}\n`);
 
@@ -33,28 +36,48 @@ interface Pending {
 }
 
 async function measure({ only, rounds, connectionsOfClient }: MeasureOptions): Promise<Measurement> {
-  const plans = pathPlans.filter(({ name }) => only === null || only.includes(name));
+  const plans = wantedPlans(only);
   mountBpfFileSystem(bpffs);
   const yardstick = await Yardstick.load();
-  const results = await preparePaths(plans, { ...packetsOfRound, connectionsOfClient });
+  const { results, comparison } = await preparePaths(plans, { ...packetsOfRound, connectionsOfClient });
   const yardsticks: Sample[] = [];
   const load = new OtherLoad();
   for (let round = 0; round < rounds; round++) {
-    if (round % roundsOfProgress === 0) say(`${plans.length} paths, round ${round + 1} of ${rounds}`);
+    if (round % roundsOfProgress === 0) say(`${results.length} paths, round ${round + 1} of ${rounds}`);
     yardsticks.push(await yardstick.measure(packetsOfRound.packets, cpu));
     for (const result of results)
       await attempt(result, async ({ path, samples }) => path !== null && samples.push(await path.measure(cpu)));
+    if (round % roundsOfComparison === 0) await comparison?.measureRound(cpu);
   }
-  return { yardsticks: { Y: spreadOfDifference(yardsticks) }, otherLoad: load.share(), measured: results.map(measuredOf) };
+  return {
+    yardsticks: { Y: spreadOfDifference(yardsticks) },
+    otherLoad: load.share(),
+    measured: [...results.map(measuredOf), ...(comparison?.measured() ?? [])],
+  };
+}
+
+interface Plans {
+  readonly paths: readonly PathPlan[];
+  readonly comparisons: readonly ComparisonPlan[];
+}
+
+function wantedPlans(only: MeasureOptions['only']): Plans {
+  const isWanted = ({ name }: { readonly name: string }) => only === null || only.includes(name);
+  return { paths: pathPlans.filter(isWanted), comparisons: comparisonPlans.filter(isWanted) };
 }
 
 /** Nodes by shape, one after the other, each with all its paths. */
-async function preparePaths(plans: readonly PathPlan[], sizes: Sizes): Promise<readonly Pending[]> {
+async function preparePaths(
+  { paths, comparisons }: Plans,
+  sizes: Sizes,
+): Promise<{ readonly results: readonly Pending[]; readonly comparison: Comparison | null }> {
   const [objectFiles, workload] = [findObjects(), makeWorkload()];
   const interfaces = makeInterfaces(clientCount + 1);
   const tunnelDevice = makeTunnelDevice();
   const results: Pending[] = [];
-  for (const [number, shape] of [...new Set(plans.map((plan) => plan.shape))].entries()) {
+  let comparison: Comparison | null = null;
+  const shapes = new Set([...paths.map((plan) => plan.shape), ...(comparisons.length > 0 ? [manyServices] : [])]);
+  for (const [number, shape] of [...shapes].entries()) {
     const { flowBuckets, busyClients = 0, services = 0 }: NodeShape = shape;
     const node = await BenchNode.open({ bpffs: `${bpffs}/node${number}`, objectFiles, workload, interfaces, tunnelDevice, flowBuckets });
     if (services > 0) await node.serve(services);
@@ -62,13 +85,14 @@ async function preparePaths(plans: readonly PathPlan[], sizes: Sizes): Promise<r
       say(`opening ${busyClients * sizes.connectionsOfClient} connections`);
       await connectMany(node, node.clients.slice(0, busyClients), sizes.connectionsOfClient);
     }
-    for (const { name, make } of plans.filter((plan) => plan.shape === shape)) {
+    if (shape === manyServices && comparisons.length > 0) comparison = await Comparison.make(node, comparisons, sizes);
+    for (const { name, make } of paths.filter((plan) => plan.shape === shape)) {
       const result: Pending = { name, path: null, samples: [], failure: '' };
       await attempt(result, async () => (result.path = new Path({ node, ...(await make(node, sizes)) })));
       results.push(result);
     }
   }
-  return results;
+  return { results, comparison };
 }
 
 /** A path that fails is given up; the others go on. */

@@ -2,10 +2,11 @@ import { mkdirSync } from 'node:fs';
 import { address, prefix } from '@myelin/address';
 import { BpfMap, BpfProgram, RingBuffer, tcxPrograms } from '@myelin/bpf-native';
 import { Datapath, kernelPolicy, kernelPrefixes } from '@myelin/datapath';
+import { NodeTables } from '@myelin/loadbalancing';
 import { Localizer } from '@myelin/policy-localize';
 import { type Counts, countsOf } from './evidence.ts';
 import type { PodInterface } from './interfaces.ts';
-import { addressOfMiddle, makeServices, stepsOf } from './services.ts';
+import { makeServices, serviceAddress } from './services.ts';
 import { clusterRanges, ports, type Workload, type WorkloadPod } from './workload.ts';
 
 /** A pod of the measured node. */
@@ -50,7 +51,7 @@ export class BenchNode {
   readonly remoteAddress = remoteNode.address;
   readonly #datapath: Datapath;
   readonly #maps: readonly BpfMap[];
-  #services = 0;
+  readonly #services = new NodeTables({ size: 251, seed: 'bench' });
   readonly #batch = Buffer.alloc(eventBatchBytes);
 
   private constructor(
@@ -105,16 +106,13 @@ export class BenchNode {
     return returnValue;
   }
 
-  /** So many services, which all lead to the server. */
+  /** So many services and no others, which all lead to the server; one of them is `service`. */
   async serve(count: number): Promise<void> {
-    this.#services = count;
-    await this.#datapath.services.apply(stepsOf(makeServices(count, this.server, ports.allowed)));
+    await this.#datapath.services.apply(this.#services.replace(makeServices(count, this.server, ports.allowed)));
   }
 
-  /** Address of one of them. */
-  get service(): string {
-    return addressOfMiddle(this.#services);
-  }
+  /** Address of the service that is measured. */
+  readonly service = serviceAddress;
 
   counts(): Counts {
     return countsOf(this.#datapath.counters());

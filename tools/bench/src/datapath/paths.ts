@@ -17,6 +17,7 @@ import { findFlow, findTraces } from './forgetting.ts';
 import { tcpFlags } from './frame.ts';
 import type { BenchNode, NodePod } from './node.ts';
 import type { PathOptions } from './path.ts';
+import { serviceCount } from './services.ts';
 import { clientCount, ports } from './workload.ts';
 import { Wrapper, type WrapperProgram } from './wrapper.ts';
 
@@ -53,8 +54,8 @@ export const connectionsOfClient = 65536;
 const plain: NodeShape = {};
 const quarterMillion: NodeShape = { flowBuckets: 2 ** 17, busyClients: 4 };
 const million: NodeShape = { flowBuckets: 2 ** 19, busyClients: clientCount };
-const oneService: NodeShape = { services: 1 };
-const manyServices: NodeShape = { services: 10_000 };
+/** All the services that a bar is about. */
+export const manyServices: NodeShape = { services: serviceCount };
 const roomy: NodeShape = { flowBuckets: 2 ** 17 };
 
 /** All that are built. */
@@ -67,8 +68,6 @@ export const pathPlans: readonly PathPlan[] = [
   { name: 'overlay-vxlan-receive', shape: plain, make: receiveFromNode },
   { name: 'service-established-forward', shape: manyServices, make: toService },
   { name: 'service-established-reply', shape: manyServices, make: fromService },
-  { name: 'service-established-forward-1-service', shape: oneService, make: toService },
-  { name: 'service-established-reply-1-service', shape: oneService, make: fromService },
   { name: 'deny-undecided', shape: plain, make: firstDenial('egress') },
   { name: 'deny-undecided-at-ingress', shape: plain, make: firstDenial('ingress') },
   { name: 'deny-repeated', shape: plain, make: repeatedDenial },

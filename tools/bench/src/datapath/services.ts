@@ -1,14 +1,22 @@
-import { type Frontend, NodeTables, type Pool, type WantedRows } from '@myelin/loadbalancing';
+import type { Frontend, Pool, WantedRows } from '@myelin/loadbalancing';
 import type { WorkloadPod } from './workload.ts';
 
 /** Port of every service. */
 export const servicePort = 80;
 
-/** Services of one backend each, all the same pod and port; what a packet costs must not depend on how many others there are. */
+/** The number of services that a bar is about: as issue 9 asks for. */
+export const serviceCount = 10_000;
+const middle = serviceCount / 2;
+
+/** Where clients find the measured one: there whatever their count is. */
+export const serviceAddress = addressOf(middle);
+
+/** So many services around the one that is measured, of one backend each, all the same pod and port; what a packet costs must not depend on how many others there are. */
 export function makeServices(count: number, { ipv4: backend }: WorkloadPod, backendPort: number): WantedRows {
   const frontends: Frontend[] = [];
   const pools: Pool[] = [];
-  for (let number = 0; number < count; number++) {
+  const first = middle - (count >> 1);
+  for (let number = first; number < first + count; number++) {
     const name = `bench/service-${number}:${servicePort}/TCP/IPv4`;
     frontends.push({ address: addressOf(number), port: servicePort, protocol: 'TCP', pool: name });
     pools.push({
@@ -21,16 +29,6 @@ export function makeServices(count: number, { ipv4: backend }: WorkloadPod, back
     });
   }
   return { addresses: frontends.map(({ address }) => address), frontends, pools };
-}
-
-/** The service in the middle of so many. */
-export function addressOfMiddle(count: number): string {
-  return addressOf(count >> 1);
-}
-
-/** What takes the maps there. */
-export function stepsOf(rows: WantedRows) {
-  return new NodeTables({ size: 251, seed: 'bench' }).replace(rows);
 }
 
 function addressOf(number: number): string {
