@@ -35,16 +35,26 @@ const say = (text) => console.error(`setup: ${text}`);
 try {
   checkMachine();
   const started = Date.now();
-  const done = [await installSystemPackages(say)];
-  if (flags.includes('--emulator')) done.push(await installEmulator(say));
-  if (flags.includes('--bench')) done.push(await installBenchmarks(say));
-  done.push(await installNodePackages(say));
+  const extras = async () => [
+    flags.includes('--emulator') && (await installEmulator(say)),
+    flags.includes('--bench') && (await installBenchmarks(say)),
+  ];
+  // Two at a time: apt and npm wait for different servers, and the build needs nothing of the extras.
+  const done = await both(installSystemPackages(say), installNodePackages(say));
   process.env.PATH = [nodeBinFolder(), join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
-  done.push(await build(say));
+  done.push(...(await both(build(say), extras())).flat());
   if (!flags.includes('--quiet') || done.some(Boolean)) say(`ready after ${((Date.now() - started) / 1000).toFixed(1)} s`);
 } catch (error) {
   console.error(`setup: ${error.message}`);
   process.exit(1);
+}
+
+/** Both results. Where one fails, its error, once the other has ended too: no installer is left half-way. */
+async function both(...actions) {
+  const outcomes = await Promise.allSettled(actions);
+  const failed = outcomes.find(({ status }) => status === 'rejected');
+  if (failed) throw failed.reason;
+  return outcomes.map(({ value }) => value);
 }
 
 if (command.length > 0) {
