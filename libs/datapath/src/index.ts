@@ -9,6 +9,7 @@ export { DatapathError, type DatapathErrorCode } from './error.ts';
 export { decodeEvent, EventReader } from './event-reader.ts';
 export { findObjects } from './find-objects.ts';
 export { kernelPolicy, kernelPrefixes, localPolicy } from './kernel-policy.ts';
+export { kernelHz, tickShift } from './kernel-ticks.ts';
 export { layoutDigest } from './layout.ts';
 export { resizableTables, type TableSizes, workingMemory } from './load.ts';
 export { NodeTable, type TunnelledNode } from './nodes.ts';
