@@ -117,6 +117,8 @@ describe('Services', () => {
     const { stdout } = await lab.myelin('monitor', '--verdict', 'DROPPED', '--last', '100', '--no-follow');
     expect(stdout).toMatch(/shop\/client-1 .*Service shop\/nobody .*:80 .*service backend not found/);
     expect(stdout).toMatch(/shop\/client-1 .*Service shop\/web .*:81 .*is a clusterip/);
+    // The last few, where nothing says how many.
+    expect((await lab.myelin('monitor', '--no-follow')).stdout).toContain('shop/client-1');
   });
 
   it('stand behind policy: egress is about the backend and its port, ingress about the client', async () => {

@@ -195,11 +195,10 @@ const monitor = command(
           description: message`Only flows with this source or destination port.`,
         }),
       ),
-      last: withDefault(
+      last: optional(
         option('--last', integer({ metavar: 'N', min: 0 }), {
-          description: message`Begin with the last N events that the agents remember.`,
+          description: message`Begin with the last N events that each agent remembers: none by default, 20 with --no-follow.`,
         }),
-        0,
       ),
       noFollow: option('--no-follow', { description: message`End after those.` }),
       node,

@@ -7,6 +7,9 @@ import { exitCodes } from '../failure.ts';
 import { formatFlow } from '../output/flow.ts';
 import type { CommandContext } from './command-context.ts';
 
+/** Events of each node that `--no-follow` shows where no number is given, as `hubble observe` does. */
+const lookBack = 20;
+
 /** `myelin monitor`: all agents' flows, each as it comes, until Ctrl-C. */
 export async function monitorFlows(command: CommandOf<'monitor'>, context: CommandContext): Promise<number> {
   const request: MonitorRequest = {
@@ -14,7 +17,7 @@ export async function monitorFlows(command: CommandOf<'monitor'>, context: Comma
     pods: [...command.pods],
     identities: [...command.identities],
     ports: [...command.ports],
-    last: command.last,
+    last: command.last ?? (command.noFollow ? lookBack : 0),
     follow: !command.noFollow,
   };
   const ends = await Promise.all(
