@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cgroupRoot, type LabConfig, netnsPrefix, openLab } from '@myelin/tool-lab';
+import { within } from './test-lab.ts';
 
 /** What there is of a lab outside its directory, and whether its directory is there. Empty when it is gone. */
 export function leftovers(config: LabConfig): readonly string[] {
@@ -34,8 +35,8 @@ function belongs(pid: string, id: string, folder: string): boolean {
   }
 }
 
-/** Links, routes, rules and firewall of the machine's own network namespace: no lab touches them. */
-export const machineNetwork = (): string =>
+/** Links, routes, rules and firewall of a network namespace. */
+export const networkOf = (namespace: string): string =>
   [
     ['ip', '-o', 'link'],
     ['ip', 'rule'],
@@ -43,5 +44,6 @@ export const machineNetwork = (): string =>
     ['ip', '-6', 'route'],
     ['nft', 'list', 'ruleset'],
   ]
+    .map((words) => [...within(namespace), ...words])
     .map(([command, ...args]) => execFileSync(command!, args, { encoding: 'utf8' }))
     .join('\n');

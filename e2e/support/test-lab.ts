@@ -32,6 +32,9 @@ const commandLine = join(projectRoot, 'apps', 'cli', 'dist', 'main.mjs');
 /** Time for a change to be enforced, as the commands have. */
 const timeoutSeconds = 30;
 
+/** What a command stands behind that runs in a network namespace of this name. */
+export const within = (namespace: string): readonly string[] => ['nsenter', `--net=/run/netns/${namespace}`];
+
 /** How a command ended, and what it said. */
 export interface CommandResult {
   readonly status: number | null;
@@ -43,7 +46,13 @@ export interface CommandResult {
 export class TestLab implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'e2e-'));
   readonly config: LabConfig = { projectRoot, labDir: join(this.folder, 'lab'), isNamed: true, path };
+  readonly #within: readonly string[];
   #files = 0;
+
+  /** `namespace`: a network namespace that its commands take for the machine's own. */
+  constructor({ namespace = null }: { readonly namespace?: string | null } = {}) {
+    this.#within = namespace === null ? [] : within(namespace);
+  }
 
   /** Starts a lab with these manifests. Throws what `up` said when it fails. */
   static async up(...manifests: readonly Manifest[]): Promise<TestLab> {
@@ -75,7 +84,7 @@ export class TestLab implements AsyncDisposable {
     environment: Readonly<Record<string, string>>,
     ...words: readonly string[]
   ): { readonly result: Promise<CommandResult>; kill(): void } {
-    return this.#start([process.execPath, program, ...words], environment);
+    return this.#start([...this.#within, process.execPath, program, ...words], environment);
   }
 
   /** Runs a command of the lab behind another one, which changes who it is run as. */
