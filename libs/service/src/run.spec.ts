@@ -40,6 +40,16 @@ describe('a service', () => {
     expect(words.every(({ service, level }) => service === 'tested' && level === 'info')).toBe(true);
   });
 
+  it('tells its version as a metric', async () => {
+    const { child, exit, said } = run('--metrics-listen', '127.0.0.1:0');
+    await expect.poll(said, { timeout: 30_000 }).toContain('"started"');
+    const port = /"metricsPort":(\d+)/.exec(said())![1];
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    child.kill('SIGTERM');
+    await exit;
+    expect(metrics).toMatch(/^myelin_build_info\{version="0\.0\.0-source"\} 1$/m);
+  });
+
   it('that can not start says why and exits with 1', async () => {
     const { code, error } = await run('--metrics-listen', '127.0.0.1:0', '--fail').exit;
     expect(code).toBe(1);

@@ -81,6 +81,9 @@ async function live<C extends BaseConfig>(
 ): Promise<number> {
   const log = openLog(name, config.logLevel);
   const context = { log, metrics: new Metrics(config.metricsPrefix), readiness: new Readiness() };
+  context.metrics.meter
+    .createObservableGauge('build_info', { description: 'Always 1; the version stands in the label' })
+    .addCallback((result) => result.observe(1, { version }));
   const status = new StatusServer(config.metricsListen, context.metrics, context.readiness);
   let lifecycle: Lifecycle;
   const told = new AbortController();
