@@ -1,4 +1,8 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { LabClients } from '@myelin/tool-lab';
+import { releases, unpackObjects } from '@myelin/tool-release';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dropCounts } from './support/drop-counts.ts';
 import { expectProbes } from './support/expect-probes.ts';
@@ -22,8 +26,12 @@ const lines = {
 /** What the packets of those are counted under that get no answer here. */
 const denials = ['Policy denied'];
 let lab: TestLab;
+/** The programs of the last release: the node begins with them, and the first agent that is started again brings this tree's (D6, D9). */
+const released = mkdtempSync(join(tmpdir(), 'e2e-released-'));
 
 beforeAll(async () => {
+  unpackObjects(releases().at(-1)!, released);
+  process.env.MYELIN_BPF_OBJECTS = released;
   lab = await TestLab.up(
     namespace('red'),
     pod('red/server', { ports }),
@@ -31,12 +39,22 @@ beforeAll(async () => {
     pod('red/other', { ports }),
     networkPolicy('red/server', { podSelector: app('server'), ingress: [{ from: [{ podSelector: app('client') }] }] }),
     ciliumPolicy('red/server-egress', { endpointSelector: app('server'), egress: [{ toEndpoints: [{}] }] }),
-  );
+  ).finally(() => delete process.env.MYELIN_BPF_OBJECTS);
 });
-afterAll(() => lab?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await lab?.[Symbol.asyncDispose]();
+  rmSync(released, { recursive: true });
+});
+
+/** Whether the node's agent runs with the release's programs. */
+async function isReleased(): Promise<boolean> {
+  const { pid } = (await lab.status()).nodes[0]!.agent;
+  return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`MYELIN_BPF_OBJECTS=${released}`);
+}
 
 describe('an agent that is killed', () => {
-  it('changes nothing for what flows and for what is denied, and adopts all of it when it comes back', patience, async () => {
+  it('changes nothing for what flows and for what is denied, and a newer one adopts all of it when it comes back', patience, async () => {
+    expect(await isReleased()).toBe(true);
     await expectProbes(lab, lines);
     const pods = (await lab.status()).pods;
     const flowing: Talk[] = ([4, 6] as const).flatMap((family) => [
@@ -54,6 +72,7 @@ describe('an agent that is killed', () => {
         await expectProbes(lab, lines);
         await lab.must('fault', 'start', 'node-agent:node-1');
         await expectProbes(lab, lines);
+        expect(await isReleased()).toBe(false);
       }
       await Promise.all(flowing.map((talk) => talk.flows()));
       // A connection would send a lost segment again, and answer all the same: the kernel's counters know.
