@@ -88,7 +88,7 @@ const told: readonly Told[] = [
       cluster.possible([only(a, 'a1')]);
       cluster.crash(a);
       a.replace();
-      scenario.until([only(a, 'endpoints')], () => a.addressesAt !== null);
+      scenario.until([only(a, 'endpoints')], () => a.addressesAt.incarnation > 0n);
       scenario.late();
     },
   },

@@ -10,8 +10,8 @@ import {
   resume,
   type Step,
 } from '@myelin/identity-rules';
-import type { Revision } from '@myelin/revision';
-import type { Machine } from '../machine.ts';
+import { includesRevision, type Revision } from '@myelin/revision';
+import type { Doing, Machine } from '../machine.ts';
 import type { Agent } from './agent.ts';
 import { type Allocation, type Awaited, CallRefused, type Witnesses } from './allocator.ts';
 import { type Ask, type Errand, ErrandRunner } from './errand.ts';
@@ -67,11 +67,6 @@ export class AgentEndpoints {
   /** Whether nothing is under way. */
   get isIdle(): boolean {
     return [...this.#work.values()].every(({ errands, others }) => !errands.isBusy && !others.isBusy);
-  }
-
-  /** Whether the allocator has answered for every endpoint. */
-  get hasClaimed(): boolean {
-    return this.records.every(({ assigned, state }) => assigned !== null || state === 'deleting' || state === 'failed');
   }
 
   /** Whether something is under way for an endpoint. */
@@ -147,6 +142,7 @@ export class AgentEndpoints {
       sessionOver: (registration: bigint) => agent.sessionOver(registration),
       abandon: (machine: Machine) => agent.around.abandon(machine),
       turnToOtherReplica: () => agent.turnToOtherReplica(),
+      nowMs: () => agent.around.nowMs(),
     };
     const runner = (what: string) => new ErrandRunner(`${agent.name} ${uid}${what}`, uid, office);
     const work: Work = { errands: runner(''), others: runner(' others'), isReused: true, wait: null };
@@ -275,6 +271,8 @@ export class AgentEndpoints {
     const preferred = [...(inForce === null ? [] : [inForce.identity]), preferredBy(labels)];
     const claim = { uid, labels, addresses, preferred };
     try {
+      // What it had it claims at any time; what is new waits until peers see the node (C1).
+      if (inForce === null && !agent.mayAllocate) yield { what: null, isPatient: true, send: () => this.#untilActive() };
       const allocation: Allocation = yield {
         what: `allocate ${labels}`,
         send: () => agent.allocator().allocate(this.#session(), claim),
@@ -291,6 +289,12 @@ export class AgentEndpoints {
     }
   }
 
+  *#untilActive(): Doing<null> {
+    const isReady = () => this.#agent.mayAllocate;
+    while (!isReady()) yield { untilMs: Number.POSITIVE_INFINITY, isReady };
+    return null;
+  }
+
   *#settle(uid: string, identity: number): Errand {
     const agent = this.#agent;
     const allocator = () => agent.allocator();
@@ -303,7 +307,7 @@ export class AgentEndpoints {
         what: null,
         isPatient: true,
         *send() {
-          const isReady = () => (agent.addressesAt ?? -1) >= Number(published.counter);
+          const isReady = () => includesRevision(agent.addressesAt, published);
           while (!isReady()) yield { untilMs: Number.POSITIVE_INFINITY, isReady };
         },
       };

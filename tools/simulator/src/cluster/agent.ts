@@ -1,9 +1,12 @@
 import { prefix } from '@myelin/address';
+import type { Claim } from '@myelin/identity-recovery';
 import {
   type AddressPool,
   type Assignment,
   answeredSubjects,
   CallCounter,
+  heldBy,
+  isConfirmed,
   isStateFor,
   neededOfOthers,
   type Standing,
@@ -14,14 +17,17 @@ import {
 import { laterRevision, type Revision, zeroRevision } from '@myelin/revision';
 import { atOnce, type Doing, type Machine, type Process } from '../machine.ts';
 import type { RegistryModel } from '../model/registry.ts';
+import type { PresentedRow } from '../model/registry-recovery.ts';
 import { AgentEndpoints } from './agent-endpoints.ts';
-import { type AllocatorReplica, CallRefused } from './allocator.ts';
+import { type AllocatorReplica, type Asked, CallRefused, type Registered } from './allocator.ts';
+import type { Beyond } from './allocator-recovery.ts';
 import type { CompilerReplica, Connection } from './compiler.ts';
 import { Disk } from './disk.ts';
 import { Kernel } from './kernel.ts';
 import { NodeStreams } from './node-streams.ts';
 
 const reportEveryMs = 5000;
+const presentAgainMs = 300;
 
 /** What an agent has around it. */
 export interface AgentSurroundings {
@@ -34,6 +40,8 @@ export interface AgentSurroundings {
   readonly say: (what: string) => void;
 }
 
+/** What the allocator answers to reports (null; undefined: the time of one has come), registrations and the rest. */
+type Answer = 'active' | 'presented' | null | undefined | Registered | Asked;
 type Bookmark = Extract<SubscriptionMessage, { readonly kind: 'bookmark' }>;
 
 /** One node: its kernel and state folder, which outlive the agent; and the agent, which decides by libs/identity-rules. */
@@ -50,6 +58,9 @@ export class Agent implements Process {
   readonly #block: string;
   #isReportDue = true;
   #isBelieved = false;
+  /** What the allocator, which has lost its rows, asks for; null: nothing. */
+  #asked: Beyond | null = null;
+  #registersAtMs = 0;
   /** Peers see the node. */
   #isActive = false;
   /** It has reported something since it asked to be seen. */
@@ -90,6 +101,7 @@ export class Agent implements Process {
   /** The agent begins anew, with what its kernel and its state folder hold. */
   restart(): void {
     this.registration = null;
+    this.#asked = null;
     this.calls = new CallCounter(this.disk.counter);
     this.#breakConnection();
     this.#isReportDue = true;
@@ -139,12 +151,40 @@ export class Agent implements Process {
     return this.#isActive;
   }
 
-  /** Where the agent has read the stream `endpoints`; null: nowhere yet. */
-  get addressesAt(): number | null {
-    return this.#streams.at('endpoints');
+  /** Where the agent has read the stream `endpoints`; zero: nowhere yet. */
+  get addressesAt(): Revision {
+    return this.#streams.revisionOf('endpoints');
+  }
+
+  /** Whether it has read all that there is, and so knows it for whoever loses it. */
+  get knowsAll(): boolean {
+    return this.#streams.isCaughtUp;
   }
 
   // What tests take out.
+
+  /** Rows that the node tells. */
+  protected known(rows: readonly PresentedRow[]): readonly PresentedRow[] {
+    return rows;
+  }
+
+  /** What its endpoints hold, as the allocator is told. */
+  protected claims(): readonly Claim[] {
+    return heldBy(this.disk.records.values()).map(({ uid, numbers }) => ({
+      uid,
+      numbers: numbers.map(({ identity, labels, revision }) => ({ number: identity, labels, revision })),
+    }));
+  }
+
+  /** Whether new endpoints may ask for numbers. */
+  get mayAllocate(): boolean {
+    return this.#isActive;
+  }
+
+  /** Whether no endpoint speaks as what the allocator hasn't confirmed. */
+  protected get hasClaimed(): boolean {
+    return this.endpoints.records.every(isConfirmed);
+  }
 
   /** Subjects that an answer stands for. */
   protected answered(request: number): readonly number[] {
@@ -226,17 +266,16 @@ export class Agent implements Process {
     return {
       name: `${this.name} reports`,
       begin: () => {
+        if (this.#asked !== null) return this.#present(this.#asked);
         if (this.registration === null) return this.#register();
-        if (!this.#isReportDue && this.#mayActivate && this.endpoints.hasClaimed) return this.#activate(this.registration);
+        if (!this.#isReportDue && this.#mayActivate && this.hasClaimed) return this.#activate(this.registration);
         if (!this.#isReportDue) return this.#untilReport();
         this.#isReportDue = false;
         return this.allocator().report({ node: this.name, registration: this.registration }, this.reports);
       },
-      answer: (value) => {
-        if (value === 'active') this.#isActive = true;
-        else this.#reportAnswered(value as { readonly registration: bigint; readonly continued: boolean } | null | undefined);
-      },
+      answer: (value) => this.#answered(value as Answer),
       fail: (error) => {
+        this.#asked = null;
         this.#isReportDue = true;
         if (error instanceof CallRefused && error.prospect === 'new-session') this.registration = null;
         this.turnToOtherReplica();
@@ -250,9 +289,15 @@ export class Agent implements Process {
     return this.allocator().activate({ node: this.name, registration, counter: this.calls.counter });
   }
 
-  #register(): Doing<unknown> {
+  *#register(): Doing<unknown> {
+    if (this.around.nowMs() < this.#registersAtMs) yield { untilMs: this.#registersAtMs };
     this.#isBelieved = this.disk.registering.begin();
-    return this.allocator().register(this.name);
+    return yield* this.allocator().register(this.name);
+  }
+
+  /** Tells the allocator what the node knows. */
+  #present(beyond: Beyond): Doing<unknown> {
+    return this.allocator().present(this.name, this.known(this.#streams.known(beyond)), this.claims());
   }
 
   *#untilReport(): Doing<undefined> {
@@ -262,18 +307,31 @@ export class Agent implements Process {
     return undefined;
   }
 
-  /** `answer` null: to a report; undefined: the time of one has come. */
-  #reportAnswered(answer: { readonly registration: bigint; readonly continued: boolean } | null | undefined): void {
-    if (answer !== null) this.#isReportDue = true;
-    if (answer === undefined) return;
+  #answered(answer: Answer): void {
+    if (answer === 'active') this.#isActive = true;
+    else if (answer === 'presented') {
+      this.#asked = null;
+      this.#registersAtMs = this.around.nowMs() + presentAgainMs;
+    } else if (answer === undefined) this.#isReportDue = true;
+    else if (answer === null) this.#reported();
+    else if ('asks' in answer) {
+      // Nothing was registered.
+      if (this.#isBelieved) this.disk.registering.answered();
+      this.#asked = answer.asks;
+    } else this.#registered(answer);
+  }
+
+  #reported(): void {
     this.#reportedAtMs = this.around.nowMs();
-    if (answer === null) {
-      this.#mayActivate = !this.#isActive;
-      return;
-    }
+    this.#mayActivate = !this.#isActive;
+  }
+
+  #registered({ registration, continued }: Registered): void {
+    this.#isReportDue = true;
+    this.#reportedAtMs = this.around.nowMs();
     this.#isActive = false;
-    this.registration = answer.registration;
-    if (!this.believes(answer.continued, this.#isBelieved)) this.endpoints.claimAgain();
+    this.registration = registration;
+    if (!this.believes(continued, this.#isBelieved)) this.endpoints.claimAgain();
     this.disk.registering.answered();
   }
 

@@ -1,8 +1,11 @@
+import { type Claim, planRecovery } from '@myelin/identity-recovery';
 import { type Applied, type NodeReport, Reports, readReport } from '@myelin/identity-rules';
 import { type Revision, zeroRevision } from '@myelin/revision';
 import { atOnce, type Doing, type Machine, type Process, Refusal } from '../machine.ts';
 import type { RegistryModel } from '../model/registry.ts';
+import type { Plan, PresentedRow } from '../model/registry-recovery.ts';
 import { type CallerSession, type EndpointClaim, formatReport, type SessionRefusal } from '../model/registry-types.ts';
+import { AllocatorRecovery, type Beyond, type Lost } from './allocator-recovery.ts';
 
 /** What becomes of a call that was refused: see allocator-answer.ts of the node agent. */
 export type Prospect = 'soon' | 'new-session' | 'never';
@@ -30,6 +33,17 @@ export interface Allocation {
   readonly isAppliedByOthers: boolean;
   readonly witnesses: Witnesses;
   readonly acknowledged: ReadonlySet<string>;
+}
+
+/** The answer to RegisterNode. */
+export interface Registered {
+  readonly registration: bigint;
+  readonly continued: boolean;
+}
+
+/** The other one: what does the node know? */
+export interface Asked {
+  readonly asks: Beyond;
 }
 
 /** The answer to AwaitApplied. */
@@ -60,24 +74,40 @@ export class AllocatorReplica implements Process {
   readonly heard: { readonly atMs: number; readonly node: string; readonly record: string | null; readonly order: number }[] = [];
   protected readonly around: AllocatorSurroundings;
   protected reports = new Reports();
+  readonly recovery: AllocatorRecovery;
   #life = 0;
   #readAtMs = 0;
 
   constructor(name: string, around: AllocatorSurroundings) {
     this.name = name;
     this.around = around;
-    this.machines = [this.#hearing(), this.#reading()];
+    this.recovery = new AllocatorRecovery(name, around, (state) => this.plan(state));
+    this.machines = [this.#hearing(), this.#reading(), this.recovery.machine];
   }
 
   restart(): void {
     this.reports = new Reports();
     this.heard.length = 0;
+    this.recovery.restart();
     this.#life++;
   }
 
-  *register(node: string): Doing<{ readonly registration: bigint; readonly continued: boolean }> {
-    yield* this.#turn(this.#life);
+  /** Rows are on their way back: the node is asked for what it knows, `beyond` what whole buckets tell. */
+  *register(node: string): Doing<Registered | Asked> {
+    yield* this.#turn(this.#life, true);
+    if (this.around.registry.recovery !== null) return { asks: this.recovery.beyond };
     return this.around.registry.register(node);
+  }
+
+  /** Takes what a node knows, in two calls. */
+  *present(node: string, rows: readonly PresentedRow[], claims: readonly Claim[]): Doing<'presented'> {
+    const life = this.#life;
+    yield* this.#turn(life, true);
+    if (this.around.registry.recovery?.present(node, rows, null) !== true) return 'presented';
+    yield undefined;
+    yield* this.#turn(life, true);
+    this.around.registry.recovery?.present(node, [], claims);
+    return 'presented';
   }
 
   *activate(session: CallerSession): Doing<'active'> {
@@ -100,7 +130,7 @@ export class AllocatorReplica implements Process {
     const { number, identityRevision, endpointRevision } = result;
     const witnesses = this.#live();
     const untilMs = nowMs() + announceWithinMs;
-    const isReady = () => registry.identities.isPublished(identityRevision);
+    const isReady = () => this.isAnnounced(identityRevision);
     while (!isReady() && nowMs() < untilMs) yield { untilMs, isReady };
     yield* this.#turn(life);
     if (!isReady()) throw new CallRefused('soon', 'not announced');
@@ -126,7 +156,9 @@ export class AllocatorReplica implements Process {
   }
 
   *report(session: Omit<CallerSession, 'counter'>, applied: Applied & { readonly nodes: Revision }): Doing<null> {
-    yield* this.#turn(this.#life);
+    yield* this.#turn(this.#life, true);
+    // As a session that isn't the node's: it registers anew, and is asked.
+    if (this.around.registry.recovery !== null) throw refusalOf({ outcome: 'unregistered' });
     const result = this.around.registry.report(session, applied);
     if (result.outcome !== 'ok') throw refusalOf(result);
     return null;
@@ -155,6 +187,15 @@ export class AllocatorReplica implements Process {
 
   // What tests take out.
 
+  protected plan(state: Lost): Plan {
+    return planRecovery(state);
+  }
+
+  /** Whether a number may be told. */
+  protected isAnnounced(revision: Revision): boolean {
+    return this.around.registry.identities.isPublished(revision);
+  }
+
   /** `order`: reports that had been written when the number was given; `before`: where its stream stood. */
   protected appliedByOthers(node: string, identities: Revision, { order }: { readonly order: number; readonly before: Revision }): boolean {
     const { isCurrent } = this.reports;
@@ -169,10 +210,11 @@ export class AllocatorReplica implements Process {
     return { identities, endpoints };
   }
 
-  /** Goes on when the replica runs; its connections break when it has died meanwhile. */
-  *#turn(life: number): Doing<void> {
+  /** Goes on when the replica runs; its connections break when it has died meanwhile. `isAlways`: also while rows are on their way back. */
+  *#turn(life: number, isAlways = false): Doing<void> {
     while (this.around.isPaused(this)) yield { untilMs: Number.POSITIVE_INFINITY, isReady: () => !this.around.isPaused(this) };
     if (this.#life !== life) throw new CallRefused('soon', 'the connection broke');
+    if (!isAlways && this.around.registry.recovery !== null) throw new CallRefused('soon', 'rows are on their way back');
   }
 
   #live(): Witnesses {
@@ -231,7 +273,7 @@ export class AllocatorReplica implements Process {
       isLocal: true,
       *begin() {
         if (!isDue()) yield { untilMs: self.#readAtMs + readAgainMs };
-        around.registry.removeForgotten(forgetAfterMs);
+        if (around.registry.recovery === null) around.registry.removeForgotten(forgetAfterMs);
         self.reports.takeAll(self.#read(), around.redisMs(), around.nowMs(), around.registry.order);
         self.#readAtMs = around.nowMs();
         return null;

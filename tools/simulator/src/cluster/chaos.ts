@@ -1,5 +1,6 @@
 import type { Direction } from '@myelin/policy-model';
 import type { Run } from '../chaos.ts';
+import type { RecoveryModel } from '../model/registry-recovery.ts';
 import { Random } from '../random.ts';
 import { Violation } from '../schedule.ts';
 import type { Agent } from './agent.ts';
@@ -58,6 +59,9 @@ class Life {
       [3, () => this.#breakConnection(random.pick(cluster.agents))],
       [2, () => this.#replaceNode(random.pick(cluster.agents))],
       [2, () => this.#turnRedisClock()],
+      [1, () => this.#loseNats()],
+      [1, () => this.#loseRedis()],
+      [1, () => this.#loseBoth()],
       [3, () => cluster.pass(random.pick([2000, 12_000, 30_000]))],
     ];
     let left = random.next() * disturbances.reduce((sum, [weight]) => sum + weight, 0);
@@ -84,7 +88,7 @@ class Life {
         return;
       }
     }
-    throw new Violation('it does not come to rest');
+    throw new Violation(`it does not come to rest ${JSON.stringify([cluster.registry.identities, cluster.registry.endpoints, cluster.registry.nodes, cluster.policies].map((l) => [l.revision, l.published, l.isPublishedWhole]), (_k, v) => typeof v === 'bigint' ? `${v}` : v)} ${JSON.stringify(cluster.agents.map((a) => [a.name, a.isActive, a.knowsAll, a.standing.reached, [...cluster.registry.reports.get(a.name) ? [cluster.registry.reports.get(a.name)] : []], a.endpoints.records.map((r) => [r.spec.uid, r.state, r.assigned?.identity, r.inForce?.identity, r.settled])]), (_k, v) => typeof v === 'bigint' ? `${v}` : v)}`);
   }
 
   /** Whoever finds no number goes: there are fewer of them than label sets. */
@@ -135,6 +139,35 @@ class Life {
     agent.replace();
     if (this.#random.chance(0.5)) cluster.pause(agent, 20_000);
     if (this.#random.chance(0.5)) cluster.registry.removeNode(agent.name);
+  }
+
+  #loseNats(): void {
+    const cluster = this.#cluster;
+    if (cluster.registry.recovery === null) cluster.wipeNats();
+    else this.#loseBoth();
+  }
+
+  #loseRedis(): void {
+    if (this.#cluster.hasAllBuckets) this.#cluster.wipeRedis();
+    else this.#loseBoth();
+  }
+
+  /** Assumed: one survivor knows all rows and says so soon (control-plane.md). */
+  #loseBoth(): void {
+    const [cluster, random] = [this.#cluster, this.#random];
+    const survivors = cluster.agents.filter((agent) => agent.knowsAll && !cluster.isPaused(agent));
+    const survivor = survivors.length > 0 ? random.pick(survivors) : null;
+    if (survivor === null || cluster.registry.recovery !== null) return;
+    cluster.wipeNats();
+    cluster.wipeRedis();
+    for (const allocator of cluster.allocators) cluster.resume(allocator);
+    const recovery = cluster.registry.recovery as RecoveryModel | null;
+    for (let i = 0; (cluster.registry.recovery as RecoveryModel | null) === recovery && !recovery!.claimants.has(survivor.name); i++) {
+      if (i > stepsToRest) throw new Violation(`${survivor.name} is not asked for what it knows`);
+      const possible = cluster.possible([survivor, ...cluster.allocators]);
+      if (possible.length > 0) random.pick(possible)();
+      else this.#pass();
+    }
   }
 
   #turnRedisClock(): void {

@@ -1,6 +1,8 @@
 import type { Direction } from '@myelin/policy-model';
+import { compareRevisions } from '@myelin/revision';
 import { atOnce, type Machine, type Process } from '../machine.ts';
 import { RegistryModel } from '../model/registry.ts';
+import type { EndpointRow, IdentityRow, NodeRow } from '../model/registry-types.ts';
 import { StateLog } from '../model/state-log.ts';
 import { Schedule, Violation } from '../schedule.ts';
 import { Agent } from './agent.ts';
@@ -23,6 +25,8 @@ export interface ClusterOptions {
   readonly isNative: boolean;
   readonly mutation?: ClusterMutation;
 }
+
+type AnyLog = StateLog<EndpointRow> | StateLog<IdentityRow> | StateLog<NodeRow> | StateLog<PolicyRow>;
 
 const incarnation = 7n;
 const leaseMs = 15_000;
@@ -88,20 +92,46 @@ export class Cluster extends Schedule {
     this.say(`policy: ${key} ${row === null ? 'is free' : `${row.says} ${row.labels}`}`);
   }
 
+  /** NATS loses everything. */
+  wipeNats(): void {
+    this.say('NATS loses everything');
+    for (const log of this.#logs) log.bucket = null;
+  }
+
+  /** Redis loses what the allocator has. (Policies and blocks have their own ways back, and stay.) No two incarnations are opened in the same millisecond of Redis' clock. */
+  wipeRedis(): void {
+    this.say('Redis loses what the allocator has');
+    this.registry.wipe();
+    this.pass(1);
+  }
+
+  /** Whether NATS holds a whole bucket of everything that the allocator has, or had when Redis lost it. */
+  get hasAllBuckets(): boolean {
+    const { identities, endpoints, nodes, recovery } = this.registry;
+    const isCurrent = ({ bucket, incarnation }: AnyLog) => bucket !== null && (recovery !== null || bucket.incarnation === incarnation);
+    return [identities, endpoints, nodes].every(isCurrent);
+  }
+
+  get #logs(): readonly AnyLog[] {
+    const { identities, endpoints, nodes } = this.registry;
+    return [identities, endpoints, nodes, this.policies];
+  }
+
   // Whether all is well.
 
   /** Nothing is left to do: everything is published, read, open and settled. */
   get isAtRest(): boolean {
     const { identities, endpoints, nodes } = this.registry;
     return (
-      [identities, endpoints, nodes, this.policies].every(({ published, changes }) => published === changes.length) &&
+      this.registry.recovery === null &&
+      [identities, endpoints, nodes, this.policies].every(({ isPublishedWhole }) => isPublishedWhole) &&
       this.agents.every(
         (agent) =>
           agent.registration !== null &&
           agent.isActive &&
           agent.endpoints.isIdle &&
-          agent.addressesAt === endpoints.published &&
-          Number(agent.standing.reached.counter) === identities.published &&
+          agent.knowsAll &&
+          compareRevisions(agent.standing.reached, identities.revision) === 0 &&
           agent.kernel.policyAt === this.policies.published &&
           agent.endpoints.records.every(({ state, settled }) => state === 'ready' && settled),
       )
@@ -205,12 +235,22 @@ export class Cluster extends Schedule {
     return this.#meanings[counter]!;
   }
 
+  #isLost(log: AnyLog): boolean {
+    return log !== this.policies && this.registry.recovery !== null;
+  }
+
+  #publish(log: AnyLog): null {
+    if (!log.isPublishedWhole && !this.#isLost(log)) log.publish();
+    return null;
+  }
+
   #relays(): readonly Machine[] {
     const { identities, endpoints, nodes } = this.registry;
     return Object.entries({ identities, endpoints, nodes, policies: this.policies }).map(([kind, log]) => ({
       name: `relay of ${kind}`,
       isLocal: true,
-      begin: () => (log.published < log.changes.length ? atOnce(() => ++log.published) : null),
+      // Nothing is published of what has not come back yet (C4).
+      begin: () => (log.isPublishedWhole || this.#isLost(log) ? null : atOnce(() => this.#publish(log))),
       answer: () => {},
       fail: () => {},
       describe: () => `has published ${log.published}`,

@@ -6,11 +6,14 @@ import {
   type ViewChange,
 } from '@myelin/identity-rules';
 import type { CompiledPolicy } from '@myelin/policy-model';
-import type { Revision } from '@myelin/revision';
+import { type Revision, zeroRevision } from '@myelin/revision';
 import { atOnce, type Machine, type Process } from '../machine.ts';
 import type { IdentityRow } from '../model/registry-types.ts';
-import type { StateLog } from '../model/state-log.ts';
+import { nextOf, type ReadMark, revisionOf, rowsAt, type StateLog } from '../model/state-log.ts';
 import { compile, type Policies, type PolicyRow } from './policy.ts';
+
+type Next<Row> = NonNullable<ReturnType<typeof nextOf<Row>>>;
+const unread = { identities: null, policies: null };
 
 /** A node's stream at a replica: requests one way, messages the other, both in order until it breaks. */
 export class Connection {
@@ -33,21 +36,17 @@ export class CompilerReplica implements Process, CompiledView {
   readonly machines: readonly Machine[];
   readonly problems = [];
   readonly connections = new Set<Connection>();
-  readonly #identityLog: StateLog<IdentityRow>;
-  readonly #policyLog: StateLog<PolicyRow>;
   #labels = new Map<number, string>();
   #policies: Policies = new Map();
   #compiled = new Map<number, CompiledPolicy | undefined>();
-  /** How many changes of each stream it has taken; -1: not a whole snapshot yet. */
-  #read = { identities: -1, policies: -1 };
+  /** How far each stream has been taken; null: not a whole snapshot yet. */
+  #read: { readonly identities: ReadMark<IdentityRow> | null; readonly policies: ReadMark<PolicyRow> | null } = unread;
 
   constructor(name: string, identities: StateLog<IdentityRow>, policies: StateLog<PolicyRow>) {
     this.name = name;
-    this.#identityLog = identities;
-    this.#policyLog = policies;
     this.machines = [
-      this.#reading('identities', identities, () => this.#readIdentities()),
-      this.#reading('policies', policies, () => this.#readPolicies()),
+      this.#reading('identities', () => nextOf(identities, this.#read.identities), (next) => this.#readIdentities(next)),
+      this.#reading('policies', () => nextOf(policies, this.#read.policies), (next) => this.#readPolicies(next)),
       this.#serving(),
     ];
   }
@@ -58,19 +57,19 @@ export class CompilerReplica implements Process, CompiledView {
     this.#labels = new Map();
     this.#policies = new Map();
     this.#compiled.clear();
-    this.#read = { identities: -1, policies: -1 };
+    this.#read = unread;
   }
 
   get isComplete(): boolean {
-    return this.#read.identities >= 0 && this.#read.policies >= 0;
+    return this.#read.identities !== null && this.#read.policies !== null;
   }
 
   get policyRevision(): Revision {
-    return this.#policyLog.revisionAt(Math.max(0, this.#read.policies));
+    return this.#read.policies === null ? zeroRevision : revisionOf(this.#read.policies);
   }
 
   get identityRevision(): Revision {
-    return this.#identityLog.revisionAt(Math.max(0, this.#read.identities));
+    return this.#read.identities === null ? zeroRevision : revisionOf(this.#read.identities);
   }
 
   get identities(): ReadonlySet<number> {
@@ -99,14 +98,18 @@ export class CompilerReplica implements Process, CompiledView {
     return new Subscription();
   }
 
-  #reading(what: 'identities' | 'policies', log: StateLog<unknown>, read: () => ViewChange): Machine {
+  #reading<Row>(what: 'identities' | 'policies', next: () => Next<Row> | null, take: (next: Next<Row>) => ViewChange): Machine {
+    const read = () => {
+      const found = next();
+      return found === null ? null : this.#changed(take(found));
+    };
     return {
       name: `${this.name} ${what}`,
       isLocal: true,
-      begin: () => (this.#read[what] === log.published ? null : atOnce(() => this.#changed(read()))),
+      begin: () => (next() === null ? null : atOnce(read)),
       answer: () => {},
       fail: () => {},
-      describe: () => `is at ${this.#read[what]} of ${what}`,
+      describe: () => `is at ${this.#read[what]?.at} of ${what}`,
     };
   }
 
@@ -119,36 +122,23 @@ export class CompilerReplica implements Process, CompiledView {
     return null;
   }
 
-  /** One change after the other; the first time everything that there is. */
-  #readIdentities(): ViewChange {
-    const { changes, published } = this.#identityLog;
-    const isFirst = this.#read.identities < 0;
-    if (isFirst) for (const { number, labels } of this.#identityLog.publishedRows().values()) this.#labels.set(number, labels);
-    this.#read.identities = isFirst ? published : this.#read.identities + 1;
-    const change = isFirst ? undefined : changes[this.#read.identities - 1];
-    const subjects = () => [...this.#labels.keys()];
-    if (change === undefined) return { subjects: subjects(), included: subjects(), dropped: [] };
-    const number = Number(change.key);
+  /** One change after the other; where a bucket begins everything that there is. */
+  #readIdentities({ mark, isAll }: Next<IdentityRow>): ViewChange {
     const before = new Set(this.#labels.keys());
-    if (change.row === null) this.#labels.delete(number);
-    else this.#labels.set(number, change.row.labels);
-    const included = change.row !== null && !before.has(number) ? [number] : [];
-    const dropped = change.row === null && before.has(number) ? [number] : [];
-    return { subjects: new Set([...before, number]), included, dropped };
+    const isFirst = this.#read.identities === null;
+    this.#read = { ...this.#read, identities: mark };
+    const change = mark.bucket.changes[mark.at - 1];
+    if (isAll) this.#labels = new Map([...rowsAt(mark).values()].map(({ number, labels }) => [number, labels]));
+    else if (change!.row === null) this.#labels.delete(Number(change!.key));
+    else this.#labels.set(Number(change!.key), change!.row.labels);
+    const included = [...this.#labels.keys()].filter((number) => isFirst || !before.has(number));
+    const dropped = [...before].filter((number) => !this.#labels.has(number));
+    return { subjects: new Set([...before, ...this.#labels.keys()]), included, dropped };
   }
 
-  #readPolicies(): ViewChange {
-    const { changes, published } = this.#policyLog;
-    if (this.#read.policies < 0) {
-      this.#policies = this.#policyLog.publishedRows();
-      this.#read.policies = published;
-    } else {
-      const { key, row } = changes[this.#read.policies++]!;
-      const policies = new Map(this.#policies);
-      if (row === null) policies.delete(key);
-      else policies.set(key, row);
-      this.#policies = policies;
-    }
+  #readPolicies({ mark }: Next<PolicyRow>): ViewChange {
+    this.#read = { ...this.#read, policies: mark };
+    this.#policies = rowsAt(mark);
     return { subjects: [...this.#labels.keys()], included: [], dropped: [] };
   }
 

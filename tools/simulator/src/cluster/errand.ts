@@ -11,6 +11,10 @@ export interface Ask {
 /** What is done for one endpoint beside everything else: one ask after the other. */
 export type Errand = Generator<Ask, void, never>;
 
+/** After how long a call is sent again that may succeed any moment. */
+const retryMs = 300;
+const paused = Symbol('paused');
+
 /** What errands need of their agent. */
 export interface ErrandOffice {
   /** The session's registration; null: there is none. */
@@ -21,6 +25,7 @@ export interface ErrandOffice {
   /** Lets go of what is under way: it may arrive later. */
   readonly abandon: (machine: Machine) => void;
   readonly turnToOtherReplica: () => void;
+  readonly nowMs: () => number;
 }
 
 /** Runs an errand's asks: sent again until they are answered, as `IdentitySession` of the node agent does; what can never succeed is thrown into the errand. */
@@ -31,6 +36,7 @@ export class ErrandRunner implements Machine {
   #errand: Errand | null = null;
   #ask: Ask | null = null;
   #sentUnder: bigint | null = null;
+  #againAtMs = 0;
 
   constructor(name: string, uid: string, office: ErrandOffice) {
     this.name = name;
@@ -57,6 +63,7 @@ export class ErrandRunner implements Machine {
   begin(): Doing<unknown> | null {
     if (this.#ask === null) return null;
     const { what, send } = this.#ask;
+    if (this.#office.nowMs() < this.#againAtMs) return this.#pause();
     this.#sentUnder = this.#office.registration();
     if (what === null) return send();
     if (this.#sentUnder === null) return null;
@@ -65,6 +72,7 @@ export class ErrandRunner implements Machine {
   }
 
   answer(value: unknown): void {
+    if (value === paused) return;
     if (this.#ask?.what != null) this.#office.answered(this.#uid);
     const errand = this.#errand!;
     this.#ask = null;
@@ -73,11 +81,17 @@ export class ErrandRunner implements Machine {
 
   fail(error: Error): void {
     const prospect = error instanceof CallRefused ? error.prospect : 'soon';
+    if (error instanceof CallRefused && prospect === 'soon') this.#againAtMs = this.#office.nowMs() + retryMs;
     const needsSession = this.#ask?.what != null;
     if (needsSession && prospect !== 'soon') this.#office.answered(this.#uid);
     if (needsSession && prospect === 'new-session' && this.#sentUnder !== null) this.#office.sessionOver(this.#sentUnder);
     this.#office.turnToOtherReplica();
     if (prospect === 'never' || (!needsSession && this.#ask?.isPatient !== true)) this.#take(this.#errand!, this.#errand!.throw(error));
+  }
+
+  *#pause(): Doing<typeof paused> {
+    yield { untilMs: this.#againAtMs };
+    return paused;
   }
 
   describe(): string {

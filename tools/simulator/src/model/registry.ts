@@ -1,4 +1,4 @@
-import { includesRevision, laterRevision, type Revision, zeroRevision } from '@myelin/revision';
+import { includesRevision, laterRevision, type Revision } from '@myelin/revision';
 import {
   type Allocated,
   type CallerSession,
@@ -13,24 +13,10 @@ import {
   type ReportRecord,
   type SessionRefusal,
 } from './registry-types.ts';
+import { emptyContents, newReport } from './registry-contents.ts';
+import { type Plan, RecoveryModel } from './registry-recovery.ts';
 import { StateLog } from './state-log.ts';
 
-const newReport = (registration: bigint, leaseEndMs: number): ReportRecord => ({
-  registration,
-  leaseEndMs,
-  identities: zeroRevision,
-  endpoints: zeroRevision,
-  nodes: zeroRevision,
-  missedIdentities: zeroRevision,
-  missedEndpoints: zeroRevision,
-});
-
-/** `behind`: what a node that is not visible must have applied first. */
-interface Session {
-  readonly registration: bigint;
-  counter: bigint;
-  behind: { readonly identities: Revision; readonly endpoints: Revision; readonly nodes: Revision } | null;
-}
 
 /**
  * Redis with the scripts of apps/identity-allocator: each method is one script, atomic as Redis runs it, in the scripts' own order. registry.int.spec.ts holds it against the real scripts in a real Redis. Nodes' own addresses are left out.
@@ -39,16 +25,9 @@ export class RegistryModel {
   readonly identities: StateLog<IdentityRow>;
   readonly endpoints: StateLog<EndpointRow>;
   readonly nodes: StateLog<NodeRow>;
-  readonly reports = new Map<string, ReportRecord>();
   protected readonly options: RegistryOptions;
-  readonly #sets = new Map<string, number>();
-  readonly #former = new Map<number, string>();
-  readonly #freed = new Map<number, { readonly atMs: number; readonly removal: Revision }>();
-  readonly #references = new Map<number, Set<string>>();
-  readonly #held = new Map<string, Map<string, Endpoint>>();
-  readonly #sessions = new Map<string, Session>();
-  #departed: Revision = zeroRevision;
-  #registrations = 0n;
+  protected contents = emptyContents();
+  #recovery: RecoveryModel | null = null;
   #order = 0;
 
   constructor(options: RegistryOptions) {
@@ -60,12 +39,38 @@ export class RegistryModel {
 
   /** Numbers that an endpoint holds, the one first that its addresses are published under. */
   numbersOf(node: string, uid: string): readonly number[] {
-    return this.#held.get(node)?.get(uid)?.numbers ?? [];
+    return this.contents.held.get(node)?.get(uid)?.numbers ?? [];
   }
 
   /** What the endpoints of a node hold, by UID. */
   heldBy(node: string): readonly (readonly [string, Endpoint])[] {
-    return [...(this.#held.get(node) ?? [])];
+    return [...(this.contents.held.get(node) ?? [])];
+  }
+
+  get reports(): Map<string, ReportRecord> {
+    return this.contents.reports;
+  }
+
+  /** What a loss has left to be done; null: nothing. */
+  get recovery(): RecoveryModel | null {
+    return this.#recovery;
+  }
+
+  /** Redis loses everything. Nothing else is to be called until the recovery is over. */
+  wipe(): void {
+    this.contents = emptyContents();
+    this.#recovery?.end();
+    for (const log of [this.identities, this.endpoints, this.nodes]) log.loseRows();
+    this.#recovery = new RecoveryModel({
+      nowMs: this.options.nowMs,
+      open: (incarnation) => {
+        for (const log of [this.identities, this.endpoints, this.nodes]) log.incarnation = incarnation;
+      },
+      finish: (plan) => {
+        this.#bringBack(plan);
+        this.#recovery = null;
+      },
+    });
   }
 
   /** How many reports have been written. */
@@ -75,15 +80,15 @@ export class RegistryModel {
 
   register(node: string): { readonly registration: bigint; readonly continued: boolean } {
     const { nowMs, leaseMs } = this.options;
-    const registration = this.#registrations + 1n > BigInt(nowMs()) ? this.#registrations + 1n : BigInt(nowMs());
-    this.#registrations = registration;
-    const before = this.#sessions.get(node);
+    const registration = this.contents.registrations + 1n > BigInt(nowMs()) ? this.contents.registrations + 1n : BigInt(nowMs());
+    this.contents.registrations = registration;
+    const before = this.contents.sessions.get(node);
     const continued = before !== undefined && before.behind === null;
     const isVisible = this.nodes.rows.has(node);
     const behind = isVisible
       ? null
       : { identities: this.identities.revision, endpoints: this.endpoints.revision, nodes: this.nodes.revision };
-    this.#sessions.set(node, { registration, counter: 0n, behind });
+    this.contents.sessions.set(node, { registration, counter: 0n, behind });
     this.#writeReport(node, newReport(registration, nowMs() + leaseMs));
     if (isVisible) this.nodes.set(node, { name: node });
     return { registration, continued: continued && isVisible };
@@ -93,9 +98,9 @@ export class RegistryModel {
   activate(session: CallerSession): { readonly outcome: 'ok' | 'behind' } | SessionRefusal {
     const refusal = this.refuseSession(session);
     if (refusal !== null) return refusal;
-    const known = this.#sessions.get(session.node)!;
+    const known = this.contents.sessions.get(session.node)!;
     if (known.behind === null) return { outcome: 'ok' };
-    const { identities, endpoints, nodes } = this.reports.get(session.node)!;
+    const { identities, endpoints, nodes } = this.contents.reports.get(session.node)!;
     const { behind } = known;
     const isThere =
       includesRevision(identities, behind.identities) &&
@@ -116,21 +121,21 @@ export class RegistryModel {
       if (!this.isInBlockOf(node, address)) return { outcome: 'outside' };
       const holder = this.endpoints.rows.get(address)?.row;
       if (holder === undefined || (holder.node === node && holder.endpointUid === uid)) continue;
-      const other = holder.node === node ? this.#held.get(node)?.get(holder.endpointUid) : undefined;
+      const other = holder.node === node ? this.contents.held.get(node)?.get(holder.endpointUid) : undefined;
       if (!this.mayTakeOver(other?.registration ?? null, registration)) return { outcome: 'taken' };
       abandoned.push(holder.endpointUid);
     }
     const number = this.#findNumber(labels, preferred);
     if (number === null) return { outcome: 'exhausted' };
     this.#noteCounter(session);
-    const references = this.#references.get(number) ?? new Set();
-    this.#references.set(number, references.add(`${node}/${uid}`));
+    const references = this.contents.references.get(number) ?? new Set();
+    this.contents.references.set(number, references.add(`${node}/${uid}`));
     for (const other of abandoned) this.#removeEndpoint(node, other);
-    this.#sets.set(labels, number);
-    this.#former.delete(number);
-    this.#freed.delete(number);
+    this.contents.sets.set(labels, number);
+    this.contents.former.delete(number);
+    this.contents.freed.delete(number);
     const identityRevision = this.identities.set(`${number}`, { number, labels });
-    const before = this.#held.get(node)?.get(uid);
+    const before = this.contents.held.get(node)?.get(uid);
     const numbers = before === undefined ? [number] : withFirst(withFirst(before.numbers, number), before.numbers[0]!);
     const revisions: (Revision | null)[] = [];
     for (const address of before?.addresses ?? []) if (!addresses.includes(address)) revisions.push(this.endpoints.remove(address));
@@ -145,8 +150,8 @@ export class RegistryModel {
     const refusal = this.refuseSession(session);
     if (refusal !== null) return refusal;
     const { node, registration } = session;
-    const endpoint = this.#held.get(node)?.get(uid);
-    if (endpoint === undefined || this.#references.get(number)?.has(`${node}/${uid}`) !== true) return { outcome: 'unheld' };
+    const endpoint = this.contents.held.get(node)?.get(uid);
+    if (endpoint === undefined || this.contents.references.get(number)?.has(`${node}/${uid}`) !== true) return { outcome: 'unheld' };
     this.#noteCounter(session);
     this.#write(node, uid, { ...endpoint, numbers: withFirst(endpoint.numbers, number), registration });
     for (const address of endpoint.addresses) {
@@ -161,7 +166,7 @@ export class RegistryModel {
     const refusal = this.refuseSession(session);
     if (refusal !== null) return refusal;
     const { node } = session;
-    const endpoint = this.#held.get(node)?.get(uid);
+    const endpoint = this.contents.held.get(node)?.get(uid);
     if (keep !== 0 && endpoint?.numbers[0] !== keep) return { outcome: 'unheld' };
     this.#noteCounter(session);
     if (keep === 0) this.#removeEndpoint(node, uid);
@@ -179,7 +184,7 @@ export class RegistryModel {
     const refusal = this.#refuseRegistration(node, registration);
     if (refusal !== null) return refusal;
     const leaseEndMs = this.options.nowMs() + this.options.leaseMs;
-    const known = this.reports.get(node)!;
+    const known = this.contents.reports.get(node)!;
     this.#writeReport(node, {
       ...(known.registration === registration ? known : newReport(registration, leaseEndMs)),
       leaseEndMs,
@@ -195,7 +200,7 @@ export class RegistryModel {
     nodes: readonly string[],
   ): readonly string[] {
     return nodes.filter((node) => {
-      const known = this.reports.get(node);
+      const known = this.contents.reports.get(node);
       if (known === undefined || (includesRevision(known.identities, identities) && includesRevision(known.endpoints, endpoints)))
         return false;
       const missedIdentities = laterRevision(known.missedIdentities, identities);
@@ -205,15 +210,15 @@ export class RegistryModel {
   }
 
   removeNode(node: string): void {
-    for (const uid of [...(this.#held.get(node)?.keys() ?? [])]) this.#removeEndpoint(node, uid);
-    this.#departed = this.nodes.remove(node) ?? this.#departed;
-    this.#sessions.delete(node);
-    this.reports.delete(node);
+    for (const uid of [...(this.contents.held.get(node)?.keys() ?? [])]) this.#removeEndpoint(node, uid);
+    this.contents.departed = this.nodes.remove(node) ?? this.contents.departed;
+    this.contents.sessions.delete(node);
+    this.contents.reports.delete(node);
     this.options.onReport?.(node, null, ++this.#order);
   }
 
   removeForgotten(afterMs: number): readonly string[] {
-    const gone = [...this.reports].filter(([, { leaseEndMs }]) => leaseEndMs + afterMs <= this.options.nowMs()).map(([node]) => node);
+    const gone = [...this.contents.reports].filter(([, { leaseEndMs }]) => leaseEndMs + afterMs <= this.options.nowMs()).map(([node]) => node);
     for (const node of gone) this.removeNode(node);
     return gone;
   }
@@ -223,7 +228,7 @@ export class RegistryModel {
   protected refuseSession({ node, registration, counter }: CallerSession): SessionRefusal | null {
     const refusal = this.#refuseRegistration(node, registration);
     if (refusal !== null) return refusal;
-    return counter < this.#sessions.get(node)!.counter ? { outcome: 'outdated' } : null;
+    return counter < this.contents.sessions.get(node)!.counter ? { outcome: 'outdated' } : null;
   }
 
   protected isInBlockOf(node: string, address: string): boolean {
@@ -237,30 +242,55 @@ export class RegistryModel {
 
   /** Whether every node has applied a number's removal, and that of each node that was taken away. */
   protected isAcknowledged(removal: Revision): boolean {
-    return [...this.reports.values()].every(
-      ({ identities, nodes }) => includesRevision(identities, removal) && includesRevision(nodes, this.#departed),
+    return [...this.contents.reports.values()].every(
+      ({ identities, nodes }) => includesRevision(identities, removal) && includesRevision(nodes, this.contents.departed),
     );
   }
 
+  /** What the script `finish` writes. No node is registered by it. */
+  #bringBack({ identities, endpoints, nodes, holders, quarantined }: Plan): void {
+    const { contents } = this;
+    const { nowMs, leaseMs } = this.options;
+    for (const { number, labels } of identities) {
+      contents.sets.set(labels[0]!, number);
+      this.identities.set(`${number}`, { number, labels: labels[0]! });
+    }
+    for (const { address, identity, node, endpointUid } of endpoints)
+      this.endpoints.set(address, { address, identity, node, endpointUid });
+    for (const { name } of nodes) {
+      this.nodes.set(name, { name });
+      this.#writeReport(name, newReport(0n, nowMs() + leaseMs));
+    }
+    for (const { node, uid, numbers, addresses } of holders) {
+      this.#write(node, uid, { numbers, registration: 0n, addresses });
+      for (const number of numbers) contents.references.set(number, (contents.references.get(number) ?? new Set()).add(`${node}/${uid}`));
+    }
+    for (const { number, labels } of quarantined) {
+      contents.former.set(number, labels?.[0] ?? 'unknown');
+      contents.freed.set(number, { atMs: nowMs(), removal: this.identities.revision });
+    }
+    contents.departed = this.nodes.revision;
+  }
+
   #refuseRegistration(node: string, registration: bigint): SessionRefusal | null {
-    const known = this.#sessions.get(node);
+    const known = this.contents.sessions.get(node);
     if (known === undefined || registration > known.registration) return { outcome: 'unregistered' };
-    const report = this.reports.get(node);
+    const report = this.contents.reports.get(node);
     if (report === undefined || report.leaseEndMs <= this.options.nowMs()) return { outcome: 'unregistered' };
     return registration < known.registration ? { outcome: 'outdated' } : null;
   }
 
   #noteCounter({ node, counter }: CallerSession): void {
-    const known = this.#sessions.get(node);
+    const known = this.contents.sessions.get(node);
     if (known !== undefined && counter > known.counter) known.counter = counter;
   }
 
   #findNumber(labels: string, preferred: readonly number[]): number | null {
-    const known = this.#sets.get(labels);
+    const known = this.contents.sets.get(labels);
     if (known !== undefined) return known;
     const isFree = (number: number, evenIfUsed: boolean) => {
       if (this.identities.rows.has(`${number}`)) return false;
-      const former = this.#former.get(number);
+      const former = this.contents.former.get(number);
       return former === undefined || former === labels || (evenIfUsed && this.#isQuarantineOver(number));
     };
     const wanted = preferred.find((number) => isFree(number, false));
@@ -271,37 +301,37 @@ export class RegistryModel {
   }
 
   #isQuarantineOver(number: number): boolean {
-    const freed = this.#freed.get(number);
+    const freed = this.contents.freed.get(number);
     if (freed === undefined) return true;
     return this.options.nowMs() - freed.atMs >= this.options.quarantineMs && this.isAcknowledged(freed.removal);
   }
 
   #dropReference(node: string, uid: string, number: number): void {
-    const references = this.#references.get(number);
+    const references = this.contents.references.get(number);
     references?.delete(`${node}/${uid}`);
     if ((references?.size ?? 0) > 0) return;
     const row = this.identities.rows.get(`${number}`)?.row;
     if (row === undefined) return;
-    this.#sets.delete(row.labels);
-    this.#former.set(number, row.labels);
-    this.#freed.set(number, { atMs: this.options.nowMs(), removal: this.identities.remove(`${number}`)! });
+    this.contents.sets.delete(row.labels);
+    this.contents.former.set(number, row.labels);
+    this.contents.freed.set(number, { atMs: this.options.nowMs(), removal: this.identities.remove(`${number}`)! });
   }
 
   #removeEndpoint(node: string, uid: string): void {
-    const endpoint = this.#held.get(node)?.get(uid);
+    const endpoint = this.contents.held.get(node)?.get(uid);
     if (endpoint === undefined) return;
     for (const address of endpoint.addresses) this.endpoints.remove(address);
-    this.#held.get(node)!.delete(uid);
+    this.contents.held.get(node)!.delete(uid);
     for (const number of endpoint.numbers) this.#dropReference(node, uid, number);
   }
 
   #write(node: string, uid: string, endpoint: Endpoint): void {
-    const held = this.#held.get(node) ?? new Map<string, Endpoint>();
-    this.#held.set(node, held.set(uid, endpoint));
+    const held = this.contents.held.get(node) ?? new Map<string, Endpoint>();
+    this.contents.held.set(node, held.set(uid, endpoint));
   }
 
   #writeReport(node: string, record: ReportRecord): void {
-    this.reports.set(node, record);
+    this.contents.reports.set(node, record);
     this.options.onReport?.(node, formatReport(record), ++this.#order);
   }
 }

@@ -1,4 +1,4 @@
-import type { Revision } from '@myelin/contracts/types';
+import { compareRevisions, type Revision } from '@myelin/revision';
 
 /** A row of a stream that came, or (null) went. */
 export interface StateChange<Row> {
@@ -7,19 +7,35 @@ export interface StateChange<Row> {
   readonly row: Row | null;
 }
 
+/** A bucket in NATS: an incarnation's changes, as far as they have been published. It is always whole: what half a bucket does is shown by world.ts. */
+export interface WholeBucket<Row> {
+  readonly incarnation: bigint;
+  readonly changes: readonly StateChange<Row>[];
+  published: number;
+}
+
+/** How far a consumer has read: so many changes of this bucket. */
+export interface ReadMark<Row> {
+  readonly bucket: WholeBucket<Row>;
+  readonly at: number;
+}
+
 /**
  * A kind's rows and all changes of them in their order, as Redis and NATS keep them together: relays and consumers (simulated by world.ts in their own right) come to nothing else than that somebody at revision r has exactly
- * the rows of r.
+ * the rows of r. Redis may lose its part, NATS the bucket.
  */
 export class StateLog<Row> {
-  readonly changes: StateChange<Row>[] = [];
+  changes: StateChange<Row>[] = [];
   readonly rows = new Map<string, { readonly row: Row; readonly revision: Revision }>();
-  readonly #incarnation: bigint;
-  /** How many changes the relay has published. */
-  published = 0;
+  incarnation: bigint;
+  /** What NATS has; null: nothing. */
+  bucket: WholeBucket<Row> | null;
+  /** What Redis remembers as published. */
+  #acknowledged = 0;
 
   constructor(incarnation: bigint) {
-    this.#incarnation = incarnation;
+    this.incarnation = incarnation;
+    this.bucket = { incarnation, changes: this.changes, published: 0 };
   }
 
   get revision(): Revision {
@@ -27,7 +43,31 @@ export class StateLog<Row> {
   }
 
   revisionAt(counter: number): Revision {
-    return { incarnation: this.#incarnation, counter: BigInt(counter) };
+    return { incarnation: this.incarnation, counter: BigInt(counter) };
+  }
+
+  /** How many changes of the present incarnation stand in NATS. */
+  get published(): number {
+    return this.bucket !== null && this.bucket.incarnation === this.incarnation ? this.bucket.published : 0;
+  }
+
+  get isPublishedWhole(): boolean {
+    return this.bucket !== null && this.bucket.incarnation === this.incarnation && this.bucket.published === this.changes.length;
+  }
+
+  /** The relay goes one step on: the next change, or a new bucket with all that there is. */
+  publish(): void {
+    const { incarnation, changes, bucket } = this;
+    if (bucket !== null && bucket.incarnation === incarnation) bucket.published++;
+    else this.bucket = { incarnation, changes, published: changes.length };
+    this.#acknowledged = Math.max(this.#acknowledged, this.published);
+  }
+
+  /** Redis loses its part. */
+  loseRows(): void {
+    this.changes = [];
+    this.rows.clear();
+    this.#acknowledged = 0;
   }
 
   /** The revision of the row; what is the same already isn't changed. */
@@ -48,15 +88,39 @@ export class StateLog<Row> {
   }
 
   isPublished({ incarnation, counter }: Revision): boolean {
-    return incarnation === this.#incarnation && counter <= BigInt(this.published);
+    return incarnation === this.incarnation && counter <= BigInt(this.#acknowledged);
   }
+}
 
-  /** All rows as of what is published. */
-  publishedRows(): ReadonlyMap<string, Row> {
-    const rows = new Map<string, Row>();
-    for (const { key, row } of this.changes.slice(0, this.published))
-      if (row === null) rows.delete(key);
-      else rows.set(key, row);
-    return rows;
+/** The last change of each key, as whoever has read so far knows it: rows and removals. */
+export function knownAt<Row>(mark: ReadMark<Row>): ReadonlyMap<string, { readonly revision: Revision; readonly row: Row | null }> {
+  const { incarnation, changes } = mark.bucket;
+  return new Map(changes.slice(0, mark.at).map(({ key, row, counter }) => [key, { revision: { incarnation, counter: BigInt(counter) }, row }]));
+}
+
+/** The rows of those. */
+export function rowsAt<Row>(mark: ReadMark<Row>): ReadonlyMap<string, Row> {
+  const rows = new Map<string, Row>();
+  for (const { key, row } of mark.bucket.changes.slice(0, mark.at))
+    if (row === null) rows.delete(key);
+    else rows.set(key, row);
+  return rows;
+}
+
+export function revisionOf<Row>({ bucket, at }: ReadMark<Row>): Revision {
+  return { incarnation: bucket.incarnation, counter: BigInt(at) };
+}
+
+/** One step of a consumer: where it reads next, and what it is to take: the next change, or (`all`) a whole bucket in place of what it had. Null: there is nothing. */
+export function nextOf<Row>(log: StateLog<Row>, mark: ReadMark<Row> | null): { readonly mark: ReadMark<Row>; readonly isAll: boolean } | null {
+  const { bucket } = log;
+  if (bucket === null) return null;
+  if (mark !== null && mark.bucket.changes === bucket.changes) {
+    // A bucket that was begun again holds what the one before did.
+    return mark.at >= bucket.published ? null : { mark: { bucket, at: mark.at + 1 }, isAll: false };
   }
+  const next = { bucket, at: bucket.published };
+  // Nobody goes back (C3).
+  if (mark !== null && compareRevisions(revisionOf(next), revisionOf(mark)) < 0) return null;
+  return { mark: next, isAll: true };
 }
