@@ -203,12 +203,12 @@ export class AgentEndpoints {
 
   #enforce(uid: string, { inForce, addresses }: EndpointRecord): void {
     const { kernel, name: node } = this.#agent;
-    const { identity, labels } = inForce!;
+    const { identity, labels, revision } = inForce!;
     const before = kernel.endpoints.get(uid);
     const wait = this.#workOf(uid).wait;
     const acknowledged = before?.identity === identity ? before.acknowledged : (wait?.acknowledged ?? new Set<string>());
     const isAddressKnown = before?.isAddressKnown ?? wait?.isAddressKnown ?? false;
-    kernel.endpoints.set(uid, { uid, node, identity, labels: labels[0]!, address: addresses[0]!, acknowledged, isAddressKnown });
+    kernel.endpoints.set(uid, { uid, node, identity, revision, labels: labels[0]!, address: addresses[0]!, acknowledged, isAddressKnown });
     for (const address of addresses) kernel.addresses.set(address, { identity, node });
     kernel.version++;
   }
@@ -268,7 +268,7 @@ export class AgentEndpoints {
   *#identify(uid: string, { spec, addresses, inForce }: EndpointRecord): Errand {
     const agent = this.#agent;
     const labels = spec.labels.labels!;
-    const preferred = [...(inForce === null ? [] : [inForce.identity]), preferredBy(labels)];
+    const preferred = [...(inForce === null ? [] : agent.claimed(inForce.identity)), preferredBy(labels)];
     const claim = { uid, labels, addresses, preferred };
     try {
       // What it had it claims at any time; what is new waits until peers see the node (C1).

@@ -28,6 +28,7 @@ import { NodeStreams } from './node-streams.ts';
 
 const reportEveryMs = 5000;
 const presentAgainMs = 300;
+const activateAgainMs = 50;
 
 /** What an agent has around it. */
 export interface AgentSurroundings {
@@ -61,6 +62,7 @@ export class Agent implements Process {
   /** What the allocator, which has lost its rows, asks for; null: nothing. */
   #asked: Beyond | null = null;
   #registersAtMs = 0;
+  #activatesAtMs = 0;
   /** Peers see the node. */
   #isActive = false;
   /** It has reported something since it asked to be seen. */
@@ -176,6 +178,11 @@ export class Agent implements Process {
     }));
   }
 
+  /** What it says of the number that an endpoint had. */
+  claimed(identity: number): readonly number[] {
+    return [identity];
+  }
+
   /** Whether new endpoints may ask for numbers. */
   get mayAllocate(): boolean {
     return this.#isActive;
@@ -276,7 +283,10 @@ export class Agent implements Process {
       answer: (value) => this.#answered(value as Answer),
       fail: (error) => {
         this.#asked = null;
-        this.#isReportDue = true;
+        const isBehind = error instanceof CallRefused && error.word === 'behind';
+        this.#mayActivate = isBehind;
+        if (isBehind) this.#activatesAtMs = this.around.nowMs() + activateAgainMs;
+        else this.#isReportDue = true;
         if (error instanceof CallRefused && error.prospect === 'new-session') this.registration = null;
         this.turnToOtherReplica();
       },
@@ -284,9 +294,10 @@ export class Agent implements Process {
     };
   }
 
-  #activate(registration: bigint): Doing<unknown> {
+  *#activate(registration: bigint): Doing<unknown> {
     this.#mayActivate = false;
-    return this.allocator().activate({ node: this.name, registration, counter: this.calls.counter });
+    if (this.around.nowMs() < this.#activatesAtMs) yield { untilMs: this.#activatesAtMs };
+    return yield* this.allocator().activate({ node: this.name, registration, counter: this.calls.counter });
   }
 
   *#register(): Doing<unknown> {

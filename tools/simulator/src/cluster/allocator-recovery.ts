@@ -103,7 +103,10 @@ export class AllocatorRecovery {
     });
     if (decision.does === 'wait') return null;
     return this.#plan({
-      identities: mapRows(mergeKnown(whole.identities, presented<IdentityRow>('identities')), ({ number, labels }) => ({ number, labels: [labels] })),
+      identities: mapRows(mergeKnown(whole.identities, presented<IdentityRow>('identities')), ({ number, labels }) => ({
+        number,
+        labels: [labels],
+      })),
       endpoints: mapRows(mergeKnown(whole.endpoints, presented<EndpointRow>('endpoints')), (row) => ({ ...row, namespace: '', name: '' })),
       nodes,
       areNodesWhole: whole.nodes !== null,

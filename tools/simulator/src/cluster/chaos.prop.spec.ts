@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Run } from '../chaos.ts';
 import {
   BitsBeforePolicies,
+  ClaimsBySet,
   HeardIsAll,
   IdentitiesAlone,
   KnownIsApplied,
@@ -25,8 +26,8 @@ function firstViolation(seeds: number, mutation: ClusterMutation = {}): Run | nu
 const replay = (run: Run | null) =>
   run && `${run.violation!.message} (replay: node tools/simulator/src/main.ts --cluster --seed ${run.seed})`;
 
-describe('agents, allocator and compiler under churn, crashes, pauses, replaced nodes and late arrivals', () => {
-  it('keep C1, C5 and C6, whatever the seed', () => {
+describe('agents, allocator and compiler under churn, crashes, pauses, losses, replaced nodes and late arrivals', () => {
+  it('keep C1, C4, C5 and C6, whatever the seed', () => {
     expect(replay(firstViolation(isNightly ? 50_000 : 1000))).toBeNull();
   });
 
@@ -44,6 +45,7 @@ const seenLate: readonly (readonly [string, ClusterMutation])[] = [
   ['a number that is free by time alone', { registry: QuarantineByTimeAlone }],
   ['an identity that counts as applied because it is known', { allocator: KnownIsApplied }],
   ['a replica that takes what it has heard for all there is', { allocator: HeardIsAll }],
+  ['claims by label set', { agent: ClaimsBySet }],
 ];
 
 describe('random runs see', () => {

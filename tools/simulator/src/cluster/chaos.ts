@@ -88,7 +88,7 @@ class Life {
         return;
       }
     }
-    throw new Violation(`it does not come to rest ${JSON.stringify([cluster.registry.identities, cluster.registry.endpoints, cluster.registry.nodes, cluster.policies].map((l) => [l.revision, l.published, l.isPublishedWhole]), (_k, v) => typeof v === 'bigint' ? `${v}` : v)} ${JSON.stringify(cluster.agents.map((a) => [a.name, a.isActive, a.knowsAll, a.standing.reached, [...cluster.registry.reports.get(a.name) ? [cluster.registry.reports.get(a.name)] : []], a.endpoints.records.map((r) => [r.spec.uid, r.state, r.assigned?.identity, r.inForce?.identity, r.settled])]), (_k, v) => typeof v === 'bigint' ? `${v}` : v)}`);
+    throw new Violation('it does not come to rest');
   }
 
   /** Whoever finds no number goes: there are fewer of them than label sets. */

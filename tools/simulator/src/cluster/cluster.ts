@@ -1,8 +1,8 @@
 import type { Direction } from '@myelin/policy-model';
-import { compareRevisions } from '@myelin/revision';
+import { compareRevisions, includesRevision } from '@myelin/revision';
 import { atOnce, type Machine, type Process } from '../machine.ts';
 import { RegistryModel } from '../model/registry.ts';
-import type { EndpointRow, IdentityRow, NodeRow } from '../model/registry-types.ts';
+import type { EndpointRow, IdentityRow, NodeRow, NodeState } from '../model/registry-types.ts';
 import { StateLog } from '../model/state-log.ts';
 import { Schedule, Violation } from '../schedule.ts';
 import { Agent } from './agent.ts';
@@ -62,8 +62,18 @@ export class Cluster extends Schedule {
     const onReport = (node: string, record: string | null, order: number) => {
       for (const { heard } of this.allocators) heard.push({ atMs: redisMs(), node, record, order });
     };
+    const onVisible = (node: string, behind: NodeState) => this.#noteVisible(node, behind);
     const nodeOfBlock = (address: string) => this.blocks.get(address.replace(/\d+$/, '')) ?? null;
-    const registryOptions = { incarnation, nowMs: redisMs, leaseMs, quarantineMs, numbers: numbersOfSimulation, nodeOfBlock, onReport };
+    const registryOptions = {
+      incarnation,
+      nowMs: redisMs,
+      leaseMs,
+      quarantineMs,
+      numbers: numbersOfSimulation,
+      nodeOfBlock,
+      onReport,
+      onVisible,
+    };
     this.registry = new (mutation.registry ?? RegistryModel)(registryOptions);
     const isPaused = (process: Process) => this.isPaused(process);
     const { registry } = this;
@@ -172,6 +182,20 @@ export class Cluster extends Schedule {
     if (version === this.#checked) return;
     this.#checked = version;
     for (const from of this.agents) for (const to of this.agents) this.#checkPath(from, to);
+  }
+
+  /** A node that joins has waited for what was there when it registered, so it owes that as those do that were waited for (C6). */
+  #noteVisible(node: string, behind: NodeState): void {
+    for (const { kernel } of this.agents)
+      for (const [uid, endpoint] of kernel.endpoints) {
+        const isBefore =
+          endpoint.revision.incarnation === behind.identities.incarnation && includesRevision(behind.identities, endpoint.revision);
+        const row = this.registry.endpoints.rows.get(endpoint.address);
+        const isAddressKnown =
+          row?.row.identity === endpoint.identity && row.row.endpointUid === uid && includesRevision(behind.endpoints, row.revision);
+        if (!isBefore || !isAddressKnown) continue;
+        kernel.endpoints.set(uid, { ...endpoint, acknowledged: new Set([...endpoint.acknowledged, node]) });
+      }
   }
 
   #equal(what: string, has: readonly string[], should: readonly string[]): void {

@@ -45,8 +45,16 @@ export class CompilerReplica implements Process, CompiledView {
   constructor(name: string, identities: StateLog<IdentityRow>, policies: StateLog<PolicyRow>) {
     this.name = name;
     this.machines = [
-      this.#reading('identities', () => nextOf(identities, this.#read.identities), (next) => this.#readIdentities(next)),
-      this.#reading('policies', () => nextOf(policies, this.#read.policies), (next) => this.#readPolicies(next)),
+      this.#reading(
+        'identities',
+        () => nextOf(identities, this.#read.identities),
+        (next) => this.#readIdentities(next),
+      ),
+      this.#reading(
+        'policies',
+        () => nextOf(policies, this.#read.policies),
+        (next) => this.#readPolicies(next),
+      ),
       this.#serving(),
     ];
   }

@@ -1,4 +1,5 @@
 import type { CompiledPolicy, Direction } from '@myelin/policy-model';
+import type { Revision } from '@myelin/revision';
 import { decides } from './policy.ts';
 
 /** An endpoint that is in force: what its packets say. `acknowledged`: nodes that the wait before it opened was for and that were in time. */
@@ -6,6 +7,8 @@ export interface OpenEndpoint {
   readonly uid: string;
   readonly node: string;
   readonly identity: number;
+  /** Of its number's row. */
+  readonly revision: Revision;
   /** What the number was given for. */
   readonly labels: string;
   readonly address: string;

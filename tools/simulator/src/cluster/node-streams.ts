@@ -54,7 +54,9 @@ export class NodeStreams {
 
   /** Whether it has read all that there is. */
   get isCaughtUp(): boolean {
-    return kinds.every((kind) => this.#read[kind] !== null && compareRevisions(this.revisionOf(kind), this.#reader.registry[kind].revision) === 0);
+    return kinds.every(
+      (kind) => this.#read[kind] !== null && compareRevisions(this.revisionOf(kind), this.#reader.registry[kind].revision) === 0,
+    );
   }
 
   /** Rows and removals that it has read, beyond what whole buckets tell. */

@@ -1,11 +1,11 @@
 import { type Revision, zeroRevision } from '@myelin/revision';
-import type { HeldEndpoint, ReportRecord } from './registry-types.ts';
+import type { HeldEndpoint, NodeState, ReportRecord } from './registry-types.ts';
 
 /** `behind`: what a node that is not visible must have applied first. */
 export interface Session {
   readonly registration: bigint;
   counter: bigint;
-  behind: { readonly identities: Revision; readonly endpoints: Revision; readonly nodes: Revision } | null;
+  behind: NodeState | null;
 }
 
 /** What Redis holds for the allocator beside the rows of its streams: all of it is lost at once. The README of apps/identity-allocator has the keys. */

@@ -26,6 +26,13 @@ export interface NodeRow {
   readonly name: string;
 }
 
+/** Revisions of the streams that a node reports. */
+export interface NodeState {
+  readonly identities: Revision;
+  readonly endpoints: Revision;
+  readonly nodes: Revision;
+}
+
 /** What a node has said, as the script `reports` keeps it. */
 export interface ReportRecord {
   readonly registration: bigint;
@@ -75,6 +82,8 @@ export interface RegistryOptions {
   readonly numbers: { readonly first: number; readonly count: number };
   /** ipam's blocks, in the same Redis: whose the block of an address is; null: nobody's. */
   readonly nodeOfBlock: (address: string) => string | null;
+  /** Told of each node that peers begin to see, and what it must have applied. */
+  readonly onVisible?: (node: string, behind: NodeState) => void;
   /** Told of each report that is written, null: the node was taken away; and its place among them. */
   readonly onReport?: (node: string, record: string | null, order: number) => void;
 }

@@ -1,4 +1,6 @@
 import { includesRevision, laterRevision, type Revision } from '@myelin/revision';
+import { emptyContents, newReport } from './registry-contents.ts';
+import { type Plan, RecoveryModel } from './registry-recovery.ts';
 import {
   type Allocated,
   type CallerSession,
@@ -9,14 +11,12 @@ import {
   type IdentityRow,
   type Moved,
   type NodeRow,
+  type NodeState,
   type RegistryOptions,
   type ReportRecord,
   type SessionRefusal,
 } from './registry-types.ts';
-import { emptyContents, newReport } from './registry-contents.ts';
-import { type Plan, RecoveryModel } from './registry-recovery.ts';
 import { StateLog } from './state-log.ts';
-
 
 /**
  * Redis with the scripts of apps/identity-allocator: each method is one script, atomic as Redis runs it, in the scripts' own order. registry.int.spec.ts holds it against the real scripts in a real Redis. Nodes' own addresses are left out.
@@ -102,12 +102,9 @@ export class RegistryModel {
     if (known.behind === null) return { outcome: 'ok' };
     const { identities, endpoints, nodes } = this.contents.reports.get(session.node)!;
     const { behind } = known;
-    const isThere =
-      includesRevision(identities, behind.identities) &&
-      includesRevision(endpoints, behind.endpoints) &&
-      includesRevision(nodes, behind.nodes);
-    if (!isThere) return { outcome: 'behind' };
+    if (!this.hasApplied({ identities, endpoints, nodes }, behind)) return { outcome: 'behind' };
     known.behind = null;
+    this.options.onVisible?.(session.node, behind);
     this.nodes.set(session.node, { name: session.node });
     return { outcome: 'ok' };
   }
@@ -218,12 +215,23 @@ export class RegistryModel {
   }
 
   removeForgotten(afterMs: number): readonly string[] {
-    const gone = [...this.contents.reports].filter(([, { leaseEndMs }]) => leaseEndMs + afterMs <= this.options.nowMs()).map(([node]) => node);
+    const gone = [...this.contents.reports]
+      .filter(([, { leaseEndMs }]) => leaseEndMs + afterMs <= this.options.nowMs())
+      .map(([node]) => node);
     for (const node of gone) this.removeNode(node);
     return gone;
   }
 
   // What tests take out.
+
+  /** Whether a node has applied what was current when it registered. */
+  protected hasApplied(has: NodeState, behind: NodeState): boolean {
+    return (
+      includesRevision(has.identities, behind.identities) &&
+      includesRevision(has.endpoints, behind.endpoints) &&
+      includesRevision(has.nodes, behind.nodes)
+    );
+  }
 
   protected refuseSession({ node, registration, counter }: CallerSession): SessionRefusal | null {
     const refusal = this.#refuseRegistration(node, registration);
@@ -255,8 +263,7 @@ export class RegistryModel {
       contents.sets.set(labels[0]!, number);
       this.identities.set(`${number}`, { number, labels: labels[0]! });
     }
-    for (const { address, identity, node, endpointUid } of endpoints)
-      this.endpoints.set(address, { address, identity, node, endpointUid });
+    for (const { address, identity, node, endpointUid } of endpoints) this.endpoints.set(address, { address, identity, node, endpointUid });
     for (const { name } of nodes) {
       this.nodes.set(name, { name });
       this.#writeReport(name, newReport(0n, nowMs() + leaseMs));

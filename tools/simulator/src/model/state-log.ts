@@ -95,7 +95,9 @@ export class StateLog<Row> {
 /** The last change of each key, as whoever has read so far knows it: rows and removals. */
 export function knownAt<Row>(mark: ReadMark<Row>): ReadonlyMap<string, { readonly revision: Revision; readonly row: Row | null }> {
   const { incarnation, changes } = mark.bucket;
-  return new Map(changes.slice(0, mark.at).map(({ key, row, counter }) => [key, { revision: { incarnation, counter: BigInt(counter) }, row }]));
+  return new Map(
+    changes.slice(0, mark.at).map(({ key, row, counter }) => [key, { revision: { incarnation, counter: BigInt(counter) }, row }]),
+  );
 }
 
 /** The rows of those. */
@@ -112,7 +114,10 @@ export function revisionOf<Row>({ bucket, at }: ReadMark<Row>): Revision {
 }
 
 /** One step of a consumer: where it reads next, and what it is to take: the next change, or (`all`) a whole bucket in place of what it had. Null: there is nothing. */
-export function nextOf<Row>(log: StateLog<Row>, mark: ReadMark<Row> | null): { readonly mark: ReadMark<Row>; readonly isAll: boolean } | null {
+export function nextOf<Row>(
+  log: StateLog<Row>,
+  mark: ReadMark<Row> | null,
+): { readonly mark: ReadMark<Row>; readonly isAll: boolean } | null {
   const { bucket } = log;
   if (bucket === null) return null;
   if (mark !== null && mark.bucket.changes === bucket.changes) {

@@ -1,10 +1,13 @@
+import type { Claim } from '@myelin/identity-recovery';
 import { type Applied, type Standing, Subscription, type SubscriptionMessage, type SubscriptionRequest } from '@myelin/identity-rules';
 import { compareRevisions, includesRevision, type Revision, zeroRevision } from '@myelin/revision';
 import { Agent } from '../cluster/agent.ts';
 import { AllocatorReplica } from '../cluster/allocator.ts';
+import type { Lost } from '../cluster/allocator-recovery.ts';
 import { CompilerReplica } from '../cluster/compiler.ts';
 import { atOnce, type Machine } from '../machine.ts';
 import { RegistryModel } from '../model/registry.ts';
+import type { Plan, PresentedRow } from '../model/registry-recovery.ts';
 import type { CallerSession, SessionRefusal } from '../model/registry-types.ts';
 
 // Clusters with one rule taken out.
@@ -55,6 +58,23 @@ export class IdentitiesAlone extends AllocatorReplica {
   }
 }
 
+/** A number is told before anybody has heard of it. */
+export class AnswersAtOnce extends AllocatorReplica {
+  protected override isAnnounced(): boolean {
+    return true;
+  }
+}
+
+/** After a loss nobody asks which assignment was the later one. */
+export class AnyRevision extends AllocatorReplica {
+  protected override plan(lost: Lost): Plan {
+    const ofClaim = ({ uid, numbers }: Claim) => ({ uid, numbers: numbers.map((number) => ({ ...number, revision: zeroRevision })) });
+    const claims = new Map([...lost.claims].map(([node, all]) => [node, all.map(ofClaim)]));
+    const identities = new Map([...lost.identities].map(([key, { row }]) => [key, { revision: zeroRevision, row }]));
+    return super.plan({ ...lost, identities, claims });
+  }
+}
+
 /** What a replica has heard is all that there is. */
 export class HeardIsAll extends AllocatorReplica {
   protected override refresh(): void {}
@@ -65,6 +85,38 @@ export class HeardIsAll extends AllocatorReplica {
     at: { readonly before: Revision; readonly order: number },
   ): boolean {
     return super.appliedByOthers(node, identities, { ...at, order: 0 });
+  }
+}
+
+/** A node is visible when it asks to be, whatever it has applied. */
+export class VisibleAtOnce extends RegistryModel {
+  protected override hasApplied(): boolean {
+    return true;
+  }
+}
+
+/** A node has itself seen by peers whatever its endpoints speak as. */
+export class ActivatesUnclaimed extends Agent {
+  protected override get hasClaimed(): boolean {
+    return true;
+  }
+}
+
+/** A node tells what its own endpoints hold, and not what it has read of others. */
+export class TellsItsOwnAlone extends Agent {
+  protected override known(rows: readonly PresentedRow[]): readonly PresentedRow[] {
+    return rows.filter(({ kind }) => kind === 'nodes');
+  }
+}
+
+/** A node claims by label sets, not by numbers. */
+export class ClaimsBySet extends TellsItsOwnAlone {
+  protected override claims(): readonly Claim[] {
+    return super.claims().map(({ uid }) => ({ uid, numbers: [] }));
+  }
+
+  override claimed(): readonly number[] {
+    return [];
   }
 }
 

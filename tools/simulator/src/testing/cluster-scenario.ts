@@ -123,6 +123,18 @@ export class ClusterScenario {
     this.rest();
   }
 
+  /** NATS and Redis lose everything. */
+  loseBoth(): void {
+    this.cluster.wipeNats();
+    this.cluster.wipeRedis();
+  }
+
+  /** Lets these go on until the rows are back, and for a while after. */
+  recover(...processes: readonly Process[]): void {
+    this.until(processes, () => this.cluster.registry.recovery === null);
+    this.during(3000, ...processes);
+  }
+
   policy(direction: Direction, labels: string, says: PolicyRow['says'], ...peers: string[]): void {
     this.cluster.setPolicy(direction, labels, { says, labels: peers });
   }
