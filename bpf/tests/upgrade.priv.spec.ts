@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { address } from '@myelin/address';
 import { BpfMap, filterProgram, interfaceIndex, probeFeature, type TcDirection, tcxPrograms } from '@myelin/bpf-native';
-import { type Counters, Datapath } from '@myelin/datapath';
+import { type Counters, Datapath, type Entry, type Migration } from '@myelin/datapath';
 import { flowClass } from '@myelin/datapath-layout';
 import { releases } from '@myelin/tool-release';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { dumpBuckets } from './flow/bucket-dump.ts';
 import { client, server } from './kernel/cast.ts';
 import { Conversations } from './kernel/conversations.ts';
-import { ReleasedNode } from './kernel/released-node.ts';
+import { type Deviation, ReleasedNode } from './kernel/released-node.ts';
 
 // An agent of this tree takes over a node that a release's agent has left, while its pods talk (design D6, D9).
 
@@ -31,7 +31,20 @@ const partners = (['ipv4', 'ipv6'] as const).flatMap((family) =>
 const open = partners.filter(({ isOpen }) => isOpen).map(({ name }) => name);
 const denied = partners.filter(({ isOpen }) => !isOpen).map(({ name }) => name);
 
-describe.each(releases())('a node of release %s, taken over by this tree', (version) => {
+/** Nobody's layout: the release's, with smaller tables. What this tree makes of it is copied, not adopted. */
+const smaller: Deviation & { readonly digest: bigint } = {
+  digest: 0x51ab5n,
+  sizes: { subjects: 1024, policies: 2048, endpoints: 512, interfaces: 32768 },
+};
+const same = (key: Buffer, value: Buffer): Entry => [key, value];
+const grow: Migration = { from: smaller.digest, maps: Object.fromEntries(Object.keys(smaller.sizes!).map((table) => [table, same])) };
+
+const nodes = releases().flatMap((version) => [
+  { what: `of release ${version}`, version, deviation: {}, migrations: [] },
+  { what: `of another layout than release ${version}`, version, deviation: smaller, migrations: [grow] },
+]);
+
+describe.each(nodes)('a node $what, taken over by this tree', ({ version, deviation, migrations }) => {
   let node: ReleasedNode;
   let serving: Conversations;
   let talking: Conversations;
@@ -40,7 +53,7 @@ describe.each(releases())('a node of release %s, taken over by this tree', (vers
   let datapath: Datapath | null = null;
 
   beforeAll(async () => {
-    node = await ReleasedNode.start(version);
+    node = await ReleasedNode.start(version, deviation);
     const allowed = (['tcp', 'udp'] as const).map((protocol) => ({
       identity: client.identity,
       protocol: protocols[protocol],
@@ -112,7 +125,7 @@ describe.each(releases())('a node of release %s, taken over by this tree', (vers
     node.leave();
     await answered(5);
 
-    datapath = await Datapath.open({ bpffs: node.bpffs });
+    datapath = await Datapath.open({ bpffs: node.bpffs, migrations });
     expect(datapath.adopted).toBe(true);
     // So far the release's programs have made all the entries there are.
     const { flowInserts } = datapath.counters();

@@ -32,6 +32,14 @@ export interface Allowed {
   readonly port: number;
 }
 
+/** What differs from the release, for layouts that no release has had. */
+export interface Deviation {
+  /** Written beside the maps in the place of the release's own. */
+  readonly digest?: bigint;
+  /** Entries of tables, by name. */
+  readonly sizes?: Readonly<Record<string, number>>;
+}
+
 /**
  * A node as a release's agent has left it: the release's own programs, its pinned maps with what it would have written, pods with live interfaces. Nothing here goes by what this tree thinks of maps: bytes are those of the
  * release's `layout.json`.
@@ -53,10 +61,10 @@ export class ReleasedNode {
     for (const folder of ['maps', 'links']) mkdirSync(join(this.bpffs, folder), { recursive: true });
   }
 
-  static async start(version: string): Promise<ReleasedNode> {
+  static async start(version: string, deviation: Deviation = {}): Promise<ReleasedNode> {
     const node = new ReleasedNode(version);
     try {
-      await node.#load(version);
+      await node.#load(version, deviation);
       return node;
     } catch (error) {
       node.close();
@@ -65,14 +73,15 @@ export class ReleasedNode {
   }
 
   /** As the release's loader does it: maps of all objects are one, pinned by name, beside the seeds and the layout's digest. */
-  async #load(version: string): Promise<void> {
-    const seeds = this.#pinBirth();
+  async #load(version: string, { digest, sizes = {} }: Deviation): Promise<void> {
+    const seeds = this.#pinBirth(digest ?? BigInt(`0x${this.layout.digest}`));
     for (const file of unpackObjects(version, this.#folder)) {
       const object = BpfObject.open(file);
       this.#objects.push(object);
       const pinned = object.maps().filter(({ name }) => this.layout.maps[name] !== undefined);
       for (const { name } of pinned) {
-        if (name.startsWith('flows_')) object.setMaxEntries(name, flowBuckets);
+        const size = name.startsWith('flows_') ? flowBuckets : sizes[name];
+        if (size !== undefined) object.setMaxEntries(name, size);
         const map = this.#maps.get(name);
         if (map !== undefined) object.reuseMap(name, map);
       }
@@ -92,11 +101,11 @@ export class ReleasedNode {
     this.#write('node_state', 0, { clock: everything.clock, prefix_epoch: everything.epoch });
   }
 
-  #pinBirth(): Buffer {
+  #pinBirth(layout: bigint): Buffer {
     const seeds = Buffer.alloc(this.layout.numbers.FLOW_SEEDS! * 8, 0x5a);
     const map = BpfMap.create({ type: mapTypes.array, name: 'layout', keySize: 4, valueSize: 8 + seeds.length, maxEntries: 1 });
     const digest = Buffer.alloc(8);
-    digest.writeBigUInt64LE(BigInt(`0x${this.layout.digest}`));
+    digest.writeBigUInt64LE(layout);
     map.update(integerKey(0), Buffer.concat([digest, seeds]));
     map.pin(join(this.bpffs, 'maps', 'layout'));
     map.close();

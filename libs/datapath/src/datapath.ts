@@ -4,7 +4,9 @@ import { type Counters, readCounters, readEventsLost } from './counters.ts';
 import { DatapathError } from './error.ts';
 import { findObjects } from './find-objects.ts';
 import { type LoadedDatapath, loadDatapath, type TableSizes } from './load.ts';
+import { migrations as known, type Migration } from './migration.ts';
 import { type KernelTables, readKernelTables } from './read-tables.ts';
+import { replaceEverywhere } from './replace.ts';
 import type { TablePressure } from './table.ts';
 import { openTables, required, type Tables } from './tables.ts';
 
@@ -19,6 +21,8 @@ export interface DatapathOptions {
   readonly clusterId?: number;
   /** How programs are attached; default: by tcx where the kernel has it. */
   readonly attachBy?: 'tcx' | 'clsact';
+  /** Layouts that are taken over; default: those that this tree knows. */
+  readonly migrations?: readonly Migration[];
 }
 
 /**
@@ -56,16 +60,21 @@ export class Datapath implements Tables {
   }
 
   /** Loads or adopts. Throws DatapathError: nothing that was in force before is changed then. */
-  static async open({ bpffs, objectFiles = findObjects(), sizes = {}, clusterId = 0, attachBy }: DatapathOptions): Promise<Datapath> {
+  static async open(options: DatapathOptions): Promise<Datapath> {
+    const { bpffs, objectFiles = findObjects(), sizes = {}, clusterId = 0, attachBy, migrations = known } = options;
     if (!isBpfFileSystem(bpffs)) {
       throw new DatapathError('unsupported', bpffs, `${bpffs} is not on a BPF file system: mount one there (mount -t bpf bpf <folder>)`);
     }
-    const loaded = await loadDatapath(bpffs, objectFiles, { sizes, clusterId });
-    const refusals = new Map<string, number>();
-    const tables = await openTables(loaded.maps, (table) => refusals.set(table, (refusals.get(table) ?? 0) + 1));
+    const loaded = await loadDatapath(bpffs, objectFiles, { sizes, clusterId, migrations });
     const program = (name: string) => required(loaded.programs, name, 'program');
     const programs = { from_pod: program('from_pod'), to_pod: program('to_pod'), from_tunnel: program('from_tunnel') };
     const attachments = new Attachments(bpffs, programs, attachBy ?? (await bestAttachment()));
+    if (loaded.commit !== null) {
+      await replaceEverywhere(bpffs, attachments, loaded.maps);
+      loaded.commit();
+    }
+    const refusals = new Map<string, number>();
+    const tables = await openTables(loaded.maps, (table) => refusals.set(table, (refusals.get(table) ?? 0) + 1));
     await startSweeper(program('sweep_start'));
     return new Datapath(tables, attachments, loaded, refusals);
   }

@@ -12,6 +12,7 @@ export { kernelPolicy, kernelPrefixes, localPolicy } from './kernel-policy.ts';
 export { kernelHz, tickShift } from './kernel-ticks.ts';
 export { layoutDigest } from './layout.ts';
 export { resizableTables, type TableSizes, workingMemory } from './load.ts';
+export { type Entry, type Migration, migrationFrom, migrations } from './migration.ts';
 export { NodeTable, type TunnelledNode } from './nodes.ts';
 export { linkedInterfaces, removePins } from './pins.ts';
 export { type PolicyChanges, type PolicyEdit, PolicyTable } from './policies.ts';

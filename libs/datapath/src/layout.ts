@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { BpfError, BpfMap, mapTypes } from '@myelin/bpf-native';
 import * as layout from '@myelin/datapath-layout';
 import { DatapathError } from './error.ts';
+import { type Migration, migrationFrom } from './migration.ts';
 import { mapPin } from './pins.ts';
 import { indexKey } from './table.ts';
 
@@ -52,29 +53,42 @@ export interface Birth {
   /** False: the maps were there already and are adopted. */
   readonly isNew: boolean;
   readonly seeds: readonly bigint[];
+  /** They are of another layout, which this leads from; null: of this one. */
+  readonly migration: Migration | null;
 }
 
-/** Reads what was written down when the maps were made, or writes it. Throws DatapathError `layout` for maps of another version. */
-export function openBirth(bpffs: string): Birth {
+/** Reads what was written down when the maps were made, or writes it. Throws DatapathError `layout` for maps of a layout that none of `known` leads from. */
+export function openBirth(bpffs: string, known: readonly Migration[]): Birth {
   const path = mapPin(bpffs, 'layout');
   const found = openIfPinned(path);
-  const map = found ?? BpfMap.create({ type: mapTypes.array, name: 'layout', keySize: 4, valueSize, maxEntries: 1 });
+  if (found === null) {
+    const seeds = Array.from({ length: layout.FLOW_SEEDS }, () => randomBytes(8).readBigUInt64LE());
+    writeBirth(path, seeds);
+    return { isNew: true, seeds, migration: null };
+  }
   try {
-    if (found === null) {
-      const value = Buffer.concat([Buffer.alloc(8), randomBytes(valueSize - 8)]);
-      value.writeBigUInt64LE(layoutDigest());
-      map.update(indexKey(0), value);
-      map.pin(path);
-    }
-    const value = map.lookup(indexKey(0))!;
-    if (map.info.valueSize !== valueSize || value.readBigUInt64LE() !== layoutDigest()) {
+    const value = found.lookup(indexKey(0))!;
+    const digest = value.readBigUInt64LE();
+    const migration = digest === layoutDigest() ? null : migrationFrom(digest, known);
+    if (found.info.valueSize !== valueSize || (digest !== layoutDigest() && migration === null)) {
       throw new DatapathError(
         'layout',
         bpffs,
         `the maps in ${bpffs} were made by another version of Myelin: take the pods off this node and remove that folder, or run that version`,
       );
     }
-    return { isNew: found === null, seeds: Array.from({ length: layout.FLOW_SEEDS }, (_, at) => value.readBigUInt64LE(8 + at * 8)) };
+    return { isNew: false, seeds: Array.from({ length: layout.FLOW_SEEDS }, (_, at) => value.readBigUInt64LE(8 + at * 8)), migration };
+  } finally {
+    found.close();
+  }
+}
+
+/** Pins this layout's digest, and the seeds, at `path`. */
+export function writeBirth(path: string, seeds: readonly bigint[]): void {
+  const map = BpfMap.create({ type: mapTypes.array, name: 'layout', keySize: 4, valueSize, maxEntries: 1 });
+  try {
+    map.update(indexKey(0), Buffer.from(BigUint64Array.of(layoutDigest(), ...seeds).buffer));
+    map.pin(path);
   } finally {
     map.close();
   }

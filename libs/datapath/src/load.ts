@@ -4,8 +4,9 @@ import { BpfError, BpfMap, BpfObject, type BpfProgram, type MapDeclaration, mapD
 import { flowClass } from '@myelin/datapath-layout';
 import { DatapathError } from './error.ts';
 import { kernelHz, tickShift, ticksOf } from './kernel-ticks.ts';
-import { openBirth } from './layout.ts';
-import { makePinFolders, mapPin } from './pins.ts';
+import { openBirth, writeBirth } from './layout.ts';
+import { copyPinned, type Migration } from './migration.ts';
+import { beginNextMaps, commitNextMaps, finishNextMaps, makePinFolders, mapPin } from './pins.ts';
 
 /** Entries of maps, by name, where they shall differ from what the programs declare. For the flow tables: buckets, a power of two. */
 export type TableSizes = Readonly<Record<string, number>>;
@@ -27,6 +28,15 @@ export interface LoadedDatapath {
   readonly programs: ReadonlyMap<string, BpfProgram>;
   /** Whether the maps were there already. */
   readonly adopted: boolean;
+  /** The maps were of another layout, and have been copied: to be called once no program of that layout is attached. Null: nothing of that kind. */
+  readonly commit: (() => void) | null;
+}
+
+/** What a datapath is loaded with. */
+export interface LoadOptions {
+  readonly sizes: TableSizes;
+  readonly clusterId: number;
+  readonly migrations: readonly Migration[];
 }
 
 /** Working memory of one version's programs: nothing in it outlives them (bpf/README.md). */
@@ -52,36 +62,61 @@ const lifetimes: Readonly<Partial<Record<keyof typeof flowClass, number>>> = {
 
 /**
  * Loads the programs of `objectFiles` over the maps that are pinned below `bpffs`; maps that aren't there yet are made and pinned. A pinned map is used as it is,
- * its size included: nothing in it is touched (design D9). Throws DatapathError.
+ * its size included: nothing in it is touched (design D9). Maps of another layout are copied (README, "Another layout"). Throws DatapathError.
  */
 export async function loadDatapath(
   bpffs: string,
   objectFiles: readonly string[],
-  { sizes, clusterId }: { readonly sizes: TableSizes; readonly clusterId: number },
+  { sizes, clusterId, migrations }: LoadOptions,
 ): Promise<LoadedDatapath> {
+  finishNextMaps(bpffs);
   makePinFolders(bpffs);
-  const { isNew, seeds } = openBirth(bpffs);
+  const { isNew, seeds, migration } = openBirth(bpffs, migrations);
+  const changed = new Set(Object.keys(migration?.maps ?? {}));
+  if (migration !== null) beginNextMaps(bpffs, changed, pinAgain);
+  const pinOf = (name: string) => mapPin(bpffs, name, migration === null ? 'maps' : 'maps-next');
   const maps = new Map<string, BpfMap>();
   const programs = new Map<string, BpfProgram>();
   for (const file of objectFiles) {
     const object = openObject(file);
     try {
       const shared = object.maps().filter(({ internal, name }) => !internal && !workingMemory.has(name));
-      for (const declared of shared) reuse(object, declared, mapPin(bpffs, declared.name), sizes);
+      for (const declared of shared) {
+        const before = changed.has(declared.name) ? sizeBefore(bpffs, declared.name) : {};
+        reuse(object, declared, pinOf(declared.name), { ...sizes, ...before });
+      }
       configure(object, seeds, clusterId);
       await object.load().catch((cause) => {
         throw refusal(file, cause);
       });
       for (const { name } of shared) {
-        if (!existsSync(mapPin(bpffs, name))) object.map(name).pin(mapPin(bpffs, name));
-        if (!maps.has(name)) maps.set(name, BpfMap.openPinned(mapPin(bpffs, name)));
+        if (!existsSync(pinOf(name))) object.map(name).pin(pinOf(name));
+        if (!maps.has(name)) maps.set(name, BpfMap.openPinned(pinOf(name)));
       }
       for (const { name } of object.programs()) programs.set(name, object.program(name));
     } finally {
       object.close();
     }
   }
-  return { maps, programs, adopted: !isNew };
+  for (const [name, change] of Object.entries(migration?.maps ?? {})) await copyPinned(mapPin(bpffs, name), maps.get(name)!, change);
+  // Last: what is complete says so.
+  if (migration !== null) writeBirth(pinOf('layout'), seeds);
+  return { maps, programs, adopted: !isNew, commit: migration === null ? null : () => commitNextMaps(bpffs) };
+}
+
+function pinAgain(from: string, to: string): void {
+  const map = BpfMap.openPinned(from);
+  map.pin(to);
+  map.close();
+}
+
+/** A table that keeps its size keeps it in another layout, too. */
+function sizeBefore(bpffs: string, name: string): TableSizes {
+  if (!resizableTables.includes(name)) return {};
+  const map = BpfMap.openPinned(mapPin(bpffs, name));
+  const { maxEntries } = map.info;
+  map.close();
+  return { [name]: maxEntries };
 }
 
 function openObject(file: string): BpfObject {
