@@ -201,6 +201,36 @@ describe('an endpoint that is deleted', () => {
   });
 });
 
+describe('an endpoint that the allocator refuses what it had (C1)', () => {
+  it('is cut off with its open connections, says why, and comes back when it is given its number again', { timeout: 60_000 }, async () => {
+    const address = web.addresses[v4]!;
+    const connection = await clientTalker.open(address, 80);
+    expect(await connection.talk()).toBe('echoed');
+    const [rows, row] = [
+      'myelin:stream:endpoints:rows',
+      { address, identity: 300, node: 'other', endpointUid: 'u', namespace: '', name: '' },
+    ];
+    // While the agent sleeps its node is taken away, and the address becomes another one's.
+    process.kill(node.agentPid, 'SIGSTOP');
+    await node.identities().removeNode({ name: 'n1' });
+    node.exec('redis-cli', 'HSET', rows, address, `1 1 + ${JSON.stringify(row)}`);
+    process.kill(node.agentPid, 'SIGCONT');
+    const message = async () => (await node.agent().listEndpoints({})).endpoints.find(({ spec }) => spec!.name === 'web')!.message;
+    await eventually(async () => (await message()).startsWith('cut off: '), 20_000);
+    expect(await answerOf(clientTalker, address, 80)).toBe('timeout');
+    expect(await connection.talk()).not.toBe('echoed');
+    expect(node.metric('endpoint_cut_off')).toBe(1);
+    await node.ready();
+    node.exec('redis-cli', 'HDEL', rows, address);
+    await eventually(async () => (await answerOf(clientTalker, address, 80)) === 'echoed', 30_000);
+    expect((await node.agent().listEndpoints({})).endpoints.find(({ spec }) => spec!.name === 'web')).toMatchObject({
+      state: 'ready',
+      identity: web.identity,
+    });
+    expect(node.metric('endpoint_cut_off')).toBe(0);
+  });
+});
+
 describe('a node without its policy compiler', () => {
   it('brings up an endpoint whose policy it holds (C4)', async () => {
     await node.stopService('policy-compiler');

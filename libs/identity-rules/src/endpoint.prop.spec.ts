@@ -9,6 +9,8 @@ const event: fc.Arbitrary<EndpointEvent> = fc.oneof(
   identity.map((number): EndpointEvent => ({ kind: 'identified', assignment: assignment(number) })),
   identity.map((number): EndpointEvent => ({ kind: 'policy-applied', identity: number })),
   fc.constant<EndpointEvent>({ kind: 'updated', spec }),
+  fc.constant<EndpointEvent>({ kind: 'disowned' }),
+  fc.constant<EndpointEvent>({ kind: 'refused', message: 'taken' }),
   fc.constant<EndpointEvent>({ kind: 'link-lost', message: 'gone' }),
   fc.constant<EndpointEvent>({ kind: 'delete' }),
   fc.constant<EndpointEvent>({ kind: 'detached' }),

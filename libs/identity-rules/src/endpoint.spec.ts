@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { advance, createEndpoint, type EndpointEvent, type EndpointRecord, heldBy, isConfirmed, resume, subjectsOf } from './endpoint.ts';
+import {
+  advance,
+  createEndpoint,
+  type EndpointEvent,
+  type EndpointRecord,
+  heldBy,
+  isConfirmed,
+  isCutOff,
+  resume,
+  subjectsOf,
+} from './endpoint.ts';
 import { assignment, spec } from './testing/endpoint.ts';
 
 const first = createEndpoint(spec, ['10.1.0.1'], 3).record!;
@@ -120,17 +130,53 @@ describe('subjectsOf', () => {
   });
 });
 
-describe('C1: an endpoint that claims again', () => {
-  it('is confirmed when it has its number again, or has changed over to another one; one that speaks as nothing is, too', () => {
-    const claiming = advance(ready, { kind: 'updated', spec }).record!;
-    expect(isConfirmed(ready)).toBe(true);
-    expect(isConfirmed(claiming)).toBe(false);
-    expect(isConfirmed(advance(claiming, identified(300)).record!)).toBe(true);
-    const renumbered = advance(claiming, identified(301)).record!;
-    expect(isConfirmed(renumbered)).toBe(false);
-    expect(isConfirmed(advance(renumbered, applied(301)).record!)).toBe(true);
-    expect(isConfirmed(first)).toBe(true);
+describe('C1: an endpoint whose number may be another set’s by now', () => {
+  const claiming = advance(ready, { kind: 'disowned' }).record!;
+
+  it('claims it again and goes on as it, and is confirmed when it is given it', () => {
+    expect(advance(ready, { kind: 'disowned' }).effects).toEqual(['identify']);
+    expect(claiming.inForce?.identity).toBe(300);
+    expect(advance(claiming, identified(300))).toMatchObject({
+      record: { state: 'ready', inForce: { identity: 300 } },
+      effects: ['settle'],
+    });
+    const isConfirmedThen = [ready, claiming, advance(claiming, identified(300)).record!, first].map(isConfirmed);
+    expect(isConfirmedThen).toEqual([true, false, true, true]);
     expect(isConfirmed(advance(claiming, { kind: 'delete' }).record!)).toBe(true);
+  });
+
+  it('stops at once when it is given another one, and speaks as that when its policy is there', () => {
+    const { record, effects } = advance(claiming, identified(301));
+    expect(effects).toEqual(['cut-off', 'await-policy']);
+    expect(record).toMatchObject({ inForce: null, state: 'waiting-for-policy' });
+    expect([isConfirmed(record!), isCutOff(record!)]).toEqual([true, false]);
+    expect(advance(record!, applied(301))).toMatchObject({ record: { inForce: { identity: 301 } }, effects: ['enforce', 'settle'] });
+  });
+
+  it('is cut off when it is refused for good, says why, and comes back with an answer', () => {
+    const { record, effects } = advance(claiming, { kind: 'refused', message: 'taken' });
+    expect(effects).toEqual(['cut-off']);
+    expect(record).toMatchObject({ inForce: null, message: 'cut off: taken' });
+    expect([isConfirmed(record!), isCutOff(record!)]).toEqual([true, true]);
+    expect(advance(record!, { kind: 'refused', message: 'taken' }).effects).toEqual([]);
+    expect(advance(record!, identified(300)).effects).toEqual(['await-policy']);
+    expect(isCutOff(advance(record!, identified(300)).record!)).toBe(false);
+  });
+
+  it('is another thing than a relabelling: the number before that is still its own', () => {
+    const relabelled = advance(ready, { kind: 'updated', spec }).record!;
+    expect(isConfirmed(relabelled)).toBe(true);
+    expect(advance(relabelled, { kind: 'refused', message: 'taken' })).toEqual({ record: relabelled, effects: [] });
+    expect(advance(relabelled, identified(301))).toMatchObject({ record: { inForce: { identity: 300 } }, effects: ['await-policy'] });
+    // It says so of no endpoint that never spoke.
+    expect(isCutOff(advance(first, { kind: 'disowned' }).record!)).toBe(false);
+  });
+
+  it('is so after a restart, too', () => {
+    expect(resume(claiming, true).record).toMatchObject({ disowned: true });
+    expect(resume(claiming, true).effects).toEqual(['identify', 'enforce']);
+    const cut = advance(claiming, { kind: 'refused', message: 'taken' }).record!;
+    expect(resume(cut, true).effects).toEqual(['identify']);
   });
 });
 

@@ -44,11 +44,17 @@ export interface EndpointRecord {
   readonly inForce: Assignment | null;
   /** The allocator has no other number for it than the newest that came into force, and its addresses are published under that. False from a relabelling on. */
   readonly settled: boolean;
+  /** The allocator has lost or given away what the endpoint had there, and has not answered its claim yet: the number in force may come to be another label set's. Absent: no. */
+  readonly disowned?: boolean;
 }
 
 /** What happens to an endpoint. */
 export type EndpointEvent =
   | { readonly kind: 'updated'; readonly spec: EndpointSpec }
+  /** The allocator holds nothing of the node's any more. */
+  | { readonly kind: 'disowned' }
+  /** The allocator will not give it a number, whenever it is asked: `message` says why. */
+  | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'linked' }
   | { readonly kind: 'link-lost'; readonly message: string }
   | { readonly kind: 'identified'; readonly assignment: Assignment }
@@ -70,6 +76,8 @@ export type EndpointEffect =
   | 'await-policy'
   /** Write `inForce` into the kernel and set the ready flag. */
   | 'enforce'
+  /** Take the ready flag back: nothing is in force, its packets drop (203), its addresses are nobody's. */
+  | 'cut-off'
   /** Publish its addresses under `inForce`, then give its other numbers back: nobody speaks as them any more. */
   | 'settle'
   /** Take it out of the kernel: first the maps, then the pair (design C1: before the release). */
@@ -109,13 +117,17 @@ export function advance(record: EndpointRecord, event: EndpointEvent): Step {
   switch (event.kind) {
     case 'updated':
       return updated(record, event.spec);
+    case 'disowned':
+      return { ...updated({ ...record, disowned: record.inForce !== null }, record.spec) };
+    case 'refused':
+      return record.disowned === true ? cutOff(record, event.message) : unchanged;
     case 'linked':
       return record.linked ? unchanged : settle({ ...record, linked: true });
     case 'link-lost':
       return { record: { ...record, linked: false, inForce: null, state: 'failed', message: event.message }, effects: [] };
     case 'identified':
       // Beside another number the addresses stay where they are.
-      return settle({ ...record, assigned: record.settled ? event.assignment : { ...event.assignment, published: null } });
+      return identified(record, record.settled ? event.assignment : { ...event.assignment, published: null });
     case 'policy-applied': {
       const { assigned, linked } = record;
       if (!linked || assigned === null || assigned.identity !== event.identity || isInForce(record)) return unchanged;
@@ -131,6 +143,19 @@ export function advance(record: EndpointRecord, event: EndpointEvent): Step {
     default:
       return unchanged;
   }
+}
+
+/** What speaks as a number that is no longer the endpoint's stops at once (C1): the claim was answered by another one. After a relabelling it still holds the one before, and changes over. */
+function identified(record: EndpointRecord, assigned: Assignment): Step {
+  const isLost = record.disowned === true && record.inForce !== null && record.inForce.identity !== assigned.identity;
+  const { record: next, effects } = settle({ ...record, assigned, disowned: false, inForce: isLost ? null : record.inForce });
+  return { record: next, effects: isLost ? ['cut-off', ...effects] : effects };
+}
+
+/** What was refused is asked again, and the endpoint comes back with the answer. */
+function cutOff(record: EndpointRecord, message: string): Step {
+  const cut = { ...record, inForce: null, ...waiting(record, `cut off: ${message}`) };
+  return { record: cut, effects: record.inForce === null ? [] : ['cut-off'] };
 }
 
 function deleting(record: EndpointRecord, event: EndpointEvent): Step {
@@ -154,9 +179,14 @@ function updated(record: EndpointRecord, spec: EndpointSpec): Step {
 
 const settling = ({ settled }: EndpointRecord): readonly EndpointEffect[] => (settled ? [] : ['settle']);
 
-/** Whether an endpoint speaks as nothing but what the allocator has given it since it was last asked: as that, or not at all (design C1). */
-export function isConfirmed({ state, assigned, inForce }: EndpointRecord): boolean {
-  return inForce === null || state === 'deleting' || state === 'failed' || assigned?.identity === inForce.identity;
+/** Whether an endpoint speaks as nothing but what the allocator holds for it: as that, or not at all (design C1). */
+export function isConfirmed({ state, inForce, disowned }: EndpointRecord): boolean {
+  return inForce === null || state === 'deleting' || state === 'failed' || disowned !== true;
+}
+
+/** Whether it spoke, and must not until the allocator gives it a number. */
+export function isCutOff({ state, inForce, disowned }: EndpointRecord): boolean {
+  return inForce === null && disowned === true && state !== 'deleting' && state !== 'failed';
 }
 
 const isInForce = ({ assigned, inForce }: EndpointRecord) => assigned !== null && inForce?.identity === assigned.identity;

@@ -12,6 +12,7 @@ export {
   type HeldNumbers,
   heldBy,
   isConfirmed,
+  isCutOff,
   resume,
   type Step,
   subjectsOf,

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterMutation } from './cluster/cluster.ts';
 import { Violation } from './schedule.ts';
-import { ActivatesUnclaimed, AnswersAtOnce, AnyRevision, ClaimsBySet, TellsItsOwnAlone, VisibleAtOnce } from './testing/cluster-mutants.ts';
+import {
+  ActivatesUnclaimed,
+  AnswersAtOnce,
+  AnyRevision,
+  ClaimsBySet,
+  SpeaksOn,
+  TellsItsOwnAlone,
+  VisibleAtOnce,
+} from './testing/cluster-mutants.ts';
 import { ClusterScenario, without } from './testing/cluster-scenario.ts';
 
 // As cluster-scenarios.spec.ts: what nodes that return, join or have survived a loss of Redis and NATS could do. A prefers number 257, B 258, C 259, D 256, and E 257 as A does.
@@ -39,6 +47,36 @@ const told: readonly Told[] = [
       scenario.during(10_000, ...control, b, c, without(a, 'a1'));
       // There is no number left for it.
       a.endpoints.delete('a1');
+    },
+  },
+  {
+    name: 'C1: an expired node returns, its number has been given to E, there is none left for it, and it goes on speaking as it',
+    without: { agent: SpeaksOn },
+    happens: (scenario) => {
+      const { a, b, c, control } = scenario;
+      giveAway(scenario);
+      scenario.during(10_000, ...control, a, b, c);
+      expect(a.isActive).toBe(true);
+      expect(scenario.isOpen(a, 'a1')).toBe(false);
+      // There is a number again.
+      c.endpoints.delete('c1');
+      scenario.during(20_000, ...control, a, b, c);
+      expect(scenario.isOpen(a, 'a1')).toBe(true);
+    },
+  },
+  {
+    name: 'C1: an expired node returns, its number has been given to E, and it speaks as it until it has changed over to another one',
+    without: { agent: SpeaksOn },
+    happens: (scenario) => {
+      const { a, b, c, control } = scenario;
+      giveAway(scenario);
+      c.endpoints.delete('c1');
+      scenario.during(12_000, ...control, b, c);
+      // Its claim is answered, and the policy of its new number takes its time.
+      const slow = without(a, 'policy');
+      scenario.until([...control, slow, b, c], () => a.endpoints.records[0]!.assigned !== null);
+      scenario.during(10_000, ...control, b, c, slow);
+      scenario.during(10_000, ...control, b, c, without(a, 'a1'));
     },
   },
   {

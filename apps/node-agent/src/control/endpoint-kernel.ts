@@ -68,6 +68,16 @@ export class EndpointKernel {
     });
   }
 
+  /** Takes the ready flag back in one turn of the clock: what the endpoint sends and what is sent to it drops (203), open connections too; its pair and its room in the maps stay. */
+  cutOff(record: EndpointRecord): void {
+    const ifindex = interfaceIndex(hostInterfaceName(record.spec.uid));
+    if (ifindex === null) return;
+    this.#datapath.clock.turn(() => {
+      this.#write(record, ifindex, false);
+      this.#setPeers(record);
+    });
+  }
+
   /** Takes the endpoint out of the maps, then its pair away: it is cut off before its number and its addresses are given back (design C1). */
   async detach(record: EndpointRecord): Promise<void> {
     this.#clear(record);

@@ -10,6 +10,7 @@ import {
   type EndpointRecord,
   type EndpointSpec,
   isConfirmed,
+  isCutOff,
   resume,
   type Step,
   subjectsOf,
@@ -17,6 +18,7 @@ import {
 import { isMyelinError, type Log, MyelinError } from '@myelin/service';
 import type { StreamConsumer } from '@myelin/state-stream';
 import type { Allocation, IdentitySession } from '../adapters/identity-session.ts';
+import { prospectOf } from '../domain/allocator-answer.ts';
 import { labelsOf } from '../domain/endpoint-spec.ts';
 import type { EndpointKernel } from './endpoint-kernel.ts';
 import type { EndpointStore } from './endpoint-store.ts';
@@ -26,6 +28,9 @@ import type { Policies } from './policies.ts';
 
 /** How often it is looked whether endpoints have changed over. */
 const confirmAgainMs = 50;
+/** How often a claim that is refused is made again, and how long an endpoint speaks as its number where somebody may mend what it is refused for. */
+const claimAgainMs = 5000;
+const claimWithinMs = 10_000;
 /** How long an address' new row usually takes at most to come back from NATS. */
 const publishedWithinMs = 2000;
 
@@ -57,8 +62,6 @@ interface Work {
   detached: Promise<void>;
   /** Its addresses were another endpoint's (or that isn't known any more): others must have heard that they are its own (design C5). */
   isReused: boolean;
-  /** The allocator has refused it what it last asked for. */
-  isRefused: boolean;
 }
 
 /** Takes endpoints through their lives: every event gives a new record, which is written down, and effects, which are carried out here. */
@@ -169,23 +172,23 @@ export class Endpoints {
   }
 
   /**
-   * The allocator holds nothing of this node any more: each endpoint claims its addresses and its number again. Where it gets another number, it changes over to that as
-   * a relabelled one does, and speaks meanwhile as one that no other node lets in (D5).
+   * The allocator holds nothing of this node any more: each endpoint claims its addresses and its number again. Where it gets another number, or is refused one, it stops speaking as the old one at
+   * once (C1): that may be another label set's by now.
    */
   claimAgain(): void {
     for (const { spec, state } of this.records) {
       if (state === 'deleting' || state === 'failed') continue;
       this.#stopAsking(spec.uid);
-      this.#dispatch(spec.uid, { kind: 'updated', spec });
+      this.#dispatch(spec.uid, { kind: 'disowned' });
     }
   }
 
-  /** Resolves when no endpoint speaks as a number that it asks to have confirmed: it got that one again, changed over to another one, or is refused it (told in the log), or gone. Rejects when `signal` aborts. */
+  /** Resolves when no endpoint speaks as a number that it asks to have confirmed: it got that one again, or is cut off. Rejects when `signal` aborts. */
   async confirmed(signal: AbortSignal): Promise<void> {
     for (const { spec } of this.records) {
       const isOver = () => {
         const record = this.#options.store.get(spec.uid);
-        return record === undefined || isConfirmed(record) || this.#workOf(spec.uid).isRefused;
+        return record === undefined || isConfirmed(record);
       };
       while (!isOver()) await sleep(confirmAgainMs, undefined, { signal });
     }
@@ -257,7 +260,6 @@ export class Endpoints {
       kernel: Promise.resolve(),
       detached: Promise.resolve(),
       isReused: true,
-      isRefused: false,
     };
     this.#work.set(uid, work);
     return work;
@@ -288,7 +290,7 @@ export class Endpoints {
   }
 
   #carryOut(uid: string, record: EndpointRecord, effect: EndpointEffect): void {
-    const { policies, store } = this.#options;
+    const { policies, store, log } = this.#options;
     switch (effect) {
       case 'link':
         this.#inKernel(uid, () => this.#link(uid, record));
@@ -304,6 +306,13 @@ export class Endpoints {
         break;
       case 'enforce':
         this.#enforce(uid, record);
+        break;
+      case 'cut-off':
+        log.warn(
+          { uid, number: store.get(uid)?.assigned?.identity ?? null },
+          'an endpoint may not speak as its number any more: it is cut off',
+        );
+        this.#cutOff(uid, record);
         break;
       case 'settle':
         void this.#settle(uid, record.inForce!.identity);
@@ -337,6 +346,14 @@ export class Endpoints {
     }
   }
 
+  #cutOff(uid: string, record: EndpointRecord): void {
+    try {
+      this.#options.kernel.cutOff(record);
+    } catch (error) {
+      this.#fail(uid, error);
+    }
+  }
+
   async #detach(uid: string, record: EndpointRecord): Promise<void> {
     await this.#options.kernel.detach(record);
     this.#dispatch(uid, { kind: 'detached' });
@@ -350,26 +367,44 @@ export class Endpoints {
     return done;
   }
 
-  async #identify(uid: string, { spec, addresses, inForce }: EndpointRecord): Promise<void> {
-    const { session, cluster } = this.#options;
-    const labels = labelsOf(spec, cluster);
-    const work = this.#workOf(uid);
-    const { signal } = work.asking;
-    work.isRefused = false;
-    try {
-      const allocation = await session.allocate(
-        { uid, namespace: spec.namespace, name: spec.name, labels, addresses, claimed: inForce?.identity ?? 0 },
-        signal,
-      );
-      // A newer question is under way, or the endpoint is going: this answer is to the old one.
-      if (signal.aborted || this.#options.store.get(uid)?.spec !== spec) return;
-      this.#awaitOthers(uid, allocation);
-      this.#dispatch(uid, { kind: 'identified', assignment: allocation.assignment });
-    } catch (error) {
+  async #identify(uid: string, record: EndpointRecord): Promise<void> {
+    const { signal } = this.#workOf(uid).asking;
+    const sinceMs = performance.now();
+    for (;;) {
+      try {
+        return await this.#askFor(uid, record, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        const isDisowned = this.#options.store.get(uid)?.disowned === true;
+        if (!isDisowned) return this.#fail(uid, error);
+        this.#refused(uid, error, performance.now() - sinceMs);
+      }
+      await sleep(claimAgainMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
-      work.isRefused = true;
-      this.#fail(uid, error);
     }
+  }
+
+  /** A claim is refused: what can't succeed cuts the endpoint off at once, what somebody may mend after a while. It is asked again either way. */
+  #refused(uid: string, error: unknown, elapsedMs: number): void {
+    this.#lastError = (error as Error).message;
+    this.#options.log.error(
+      { uid, reason: this.#lastError },
+      'the allocator refuses an endpoint the number that it has: it is asked again',
+    );
+    this.#waiters.reject(uid, error);
+    const isFinal = !isMyelinError(error) || prospectOf(error.code) === 'never';
+    if (isFinal || elapsedMs >= claimWithinMs) this.#dispatch(uid, { kind: 'refused', message: this.#lastError });
+  }
+
+  async #askFor(uid: string, { spec, addresses, inForce }: EndpointRecord, signal: AbortSignal): Promise<void> {
+    const { session, cluster, store } = this.#options;
+    const claim = { uid, namespace: spec.namespace, name: spec.name, labels: labelsOf(spec, cluster), addresses };
+    const claimed = inForce?.identity ?? 0;
+    const allocation = await session.allocate({ ...claim, claimed }, signal);
+    // A newer question is under way, or the endpoint is going: this answer is to the old one.
+    if (signal.aborted || store.get(uid)?.spec !== spec) return;
+    this.#awaitOthers(uid, allocation);
+    this.#dispatch(uid, { kind: 'identified', assignment: allocation.assignment });
   }
 
   /**
@@ -439,7 +474,8 @@ export class Endpoints {
     this.#lastError = refusal instanceof Error ? refusal.message : String(refusal);
     this.#options.log.error({ uid, reason: this.#lastError, err: isMyelinError(refusal) ? undefined : error }, 'endpoint failed');
     this.#waiters.reject(uid, refusal);
-    if (record !== undefined && record.state !== 'deleting' && record.inForce === null) this.delete(uid).catch(() => {});
+    if (record !== undefined && record.state !== 'deleting' && record.inForce === null && !isCutOff(record))
+      this.delete(uid).catch(() => {});
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Datapath } from '@myelin/datapath';
 import { dropReasonNames } from '@myelin/datapath-layout';
-import type { EndpointState } from '@myelin/identity-rules';
+import { type EndpointState, isCutOff } from '@myelin/identity-rules';
 import type { Histogram, Meter, ObservableResult } from '@opentelemetry/api';
 import type { Endpoints } from './endpoints.ts';
 import type { Flows } from './flows.ts';
@@ -65,6 +65,9 @@ export function observeNode(meter: Meter, { datapath, endpoints, names, flows }:
     const records = endpoints.records;
     for (const state of states) result.observe(records.filter((record) => record.state === state).length, { endpoint_state: state });
   });
+  observe('endpoint_cut_off', 'Endpoints that the identity allocator refuses a number: their packets drop', (result) =>
+    result.observe(endpoints.records.filter(isCutOff).length),
+  );
   observe('identity', 'Identities that the node knows', (result) => result.observe(names.identityCount));
   observe('bpf_map_pressure', 'Share of a table that is filled', (result) => {
     for (const { table, entries, capacity } of datapath.pressure()) result.observe(entries / capacity, { map_name: table });

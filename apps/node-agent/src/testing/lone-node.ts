@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { mountBpfFileSystem, unmountBpfFileSystem } from '@myelin/bpf-native';
 import { AgentServiceService, type EndpointSpec } from '@myelin/contracts/agent';
+import { IdentityServiceService } from '@myelin/contracts/identity';
 import { PolicyServiceService } from '@myelin/contracts/policy';
 import { Channel, clientOf, parseTarget, type RpcClient } from '@myelin/rpc';
 import { eventually } from '@myelin/service/testing';
@@ -94,6 +95,10 @@ export class LoneNode {
 
   agent(): RpcClient<typeof AgentServiceService> {
     return clientOf(AgentServiceService, this.#open('node-agent', this.#path('agent.sock')), 20_000);
+  }
+
+  identities(): RpcClient<typeof IdentityServiceService> {
+    return clientOf(IdentityServiceService, this.#open('identity-allocator', this.#path('identity-allocator.sock')));
   }
 
   policies(): RpcClient<typeof PolicyServiceService> {

@@ -35,6 +35,14 @@ interface Work {
 export const numbersOfSimulation = { first: 256, count: 4 };
 const preferredBy = (labels: string) => numbersOfSimulation.first + (labels.codePointAt(0)! % numbersOfSimulation.count);
 
+/** How often a claim that was refused is made again. */
+const claimAgainMs = 5000;
+
+function* pauseOf(untilMs: number): Doing<null> {
+  yield { untilMs };
+  return null;
+}
+
 function specOf(uid: string, labels: string): EndpointSpec {
   const nothing = { namespaceLabels: {}, serviceAccount: '', namedPorts: [], netns: '', interfaceName: '', addresses: [] };
   return { uid, namespace: 'ns', name: uid, labels: { labels }, ...nothing };
@@ -106,7 +114,7 @@ export class AgentEndpoints {
     for (const { spec, state } of this.records) {
       if (state === 'deleting' || state === 'failed') continue;
       this.#stopAsking(spec.uid);
-      this.#dispatch(spec.uid, { kind: 'updated', spec });
+      this.#dispatch(spec.uid, { kind: 'disowned' });
     }
   }
 
@@ -183,6 +191,7 @@ export class AgentEndpoints {
         this.openWhatCan();
       },
       enforce: () => this.#enforce(uid, record),
+      'cut-off': () => this.#cutOff(uid, record),
       settle: () => errands.run(this.#settle(uid, record.inForce!.identity)),
       detach: () => {
         this.#clear(uid, record);
@@ -210,6 +219,15 @@ export class AgentEndpoints {
     const isAddressKnown = before?.isAddressKnown ?? wait?.isAddressKnown ?? false;
     kernel.endpoints.set(uid, { uid, node, identity, revision, labels: labels[0]!, address: addresses[0]!, acknowledged, isAddressKnown });
     for (const address of addresses) kernel.addresses.set(address, { identity, node });
+    kernel.version++;
+  }
+
+  /** What tests take out: it goes on speaking. */
+  #cutOff(uid: string, { addresses }: EndpointRecord): void {
+    const { kernel, name } = this.#agent;
+    if (!this.#agent.cutsOff) return;
+    kernel.endpoints.delete(uid);
+    for (const address of addresses) if (kernel.addresses.get(address)?.node === name) kernel.addresses.delete(address);
     kernel.version++;
   }
 
@@ -285,7 +303,11 @@ export class AgentEndpoints {
       if (!(error instanceof CallRefused)) throw error;
       agent.around.say(`${agent.name} ${uid} is refused: ${error.word}`);
       const record = agent.disk.records.get(uid);
-      if (record !== undefined && record.state !== 'deleting' && record.inForce === null) this.delete(uid);
+      if (record?.disowned === true) {
+        this.#dispatch(uid, { kind: 'refused', message: error.word });
+        yield { what: null, isPatient: true, send: () => pauseOf(agent.around.nowMs() + claimAgainMs) };
+        yield* this.#identify(uid, agent.disk.records.get(uid)!);
+      } else if (record !== undefined && record.state !== 'deleting' && record.inForce === null) this.delete(uid);
     }
   }
 

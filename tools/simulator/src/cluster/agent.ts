@@ -178,6 +178,11 @@ export class Agent implements Process {
     }));
   }
 
+  /** Whether what may not speak as its number any more stops. */
+  get cutsOff(): boolean {
+    return true;
+  }
+
   /** What it says of the number that an endpoint had. */
   claimed(identity: number): readonly number[] {
     return [identity];

@@ -102,6 +102,13 @@ export class ActivatesUnclaimed extends Agent {
   }
 }
 
+/** An endpoint whose number is another set's by now speaks on. */
+export class SpeaksOn extends Agent {
+  override get cutsOff(): boolean {
+    return false;
+  }
+}
+
 /** A node tells what its own endpoints hold, and not what it has read of others. */
 export class TellsItsOwnAlone extends Agent {
   protected override known(rows: readonly PresentedRow[]): readonly PresentedRow[] {
