@@ -30,7 +30,7 @@ import type { Policies } from './policies.ts';
 const confirmAgainMs = 50;
 /** How often a claim that is refused is made again, and how long an endpoint speaks as its number where somebody may mend what it is refused for. */
 const claimAgainMs = 5000;
-const claimWithinMs = 10_000;
+const claimWithinMs = 60_000;
 /** How long an address' new row usually takes at most to come back from NATS. */
 const publishedWithinMs = 2000;
 
