@@ -201,7 +201,7 @@ int from_pod(struct __sk_buff *skb)
 	case FORWARD_TO_HOST:
 		return TC_ACT_OK;
 	case REASON_NO_BACKEND:
-		return refuse(skb, &run->packet);
+		return refuse(skb, run);
 	}
 	return TC_ACT_SHOT;
 }
@@ -219,6 +219,8 @@ int to_pod(struct __sk_buff *skb)
 	run->packet = (struct packet){ .slot = slot, .zone = zone, .side = DIRECTION_INGRESS, .at = DIRECTION_INGRESS };
 	outcome = hear_stack(skb, run);
 	conclude(skb, run, outcome);
+	if (outcome == REASON_NO_BACKEND)
+		return become_reset(skb, run) ? TC_ACT_OK : TC_ACT_SHOT;
 	return outcome == FORWARD_TO_ENDPOINT ? TC_ACT_OK : TC_ACT_SHOT;
 }
 
@@ -233,11 +235,13 @@ int from_tunnel(struct __sk_buff *skb)
 	run->packet = (struct packet){ .side = DIRECTION_INGRESS, .at = DIRECTION_INGRESS };
 	outcome = hear_tunnel(skb, run);
 	conclude(skb, run, outcome);
-	if (is_drop(outcome))
+	if (is_drop(outcome) && outcome != REASON_NO_BACKEND)
 		return TC_ACT_SHOT;
 	/* The stack of another node doesn't know the MAC of this one's device, and receivers would take its frames for somebody else's. */
 	if (skb->pkt_type != PACKET_HOST)
 		bpf_skb_change_type(skb, PACKET_HOST);
+	if (outcome == REASON_NO_BACKEND)
+		return hand_reset(skb, run);
 	return outcome == FORWARD_TO_ENDPOINT ? bpf_redirect_peer(run->packet.redirect_to, 0) : TC_ACT_OK;
 }
 

@@ -74,4 +74,24 @@ describe.each(families)('a service between real sockets, IPv%i', (family) => {
     writeFileSync(go, '');
     expect((await talk).output).toMatch(/ECONNRESET|EPIPE/);
   });
+
+  it('resets a client that only reads, when its removed backend speaks', async () => {
+    const [open, done] = ['reading', 'done'].map((name) => join(folder, `${name}${family}`)) as [string, string];
+    const port = 8090 + family;
+    const speaker = `const f=require('node:fs');require('node:net').createServer((s)=>{s.on('error',()=>{});
+      setInterval(()=>s.write('x'.repeat(4000)),20)}).listen(${port});
+      setInterval(()=>f.existsSync('${done}')&&process.exit(0),50);setTimeout(()=>process.exit(1),50000)`;
+    const speaking = run(pods.server, speaker);
+    serve([{ ...backend, port }]);
+    const script = `const f=require('node:fs');let late=Date.now()+40000;const read=()=>{
+      const s=require('node:net').connect(80,'${vip}');let n=0;s.on('data',(d)=>{n+=d.length;if(n>20000)f.writeFileSync('${open}','')});
+      s.on('error',(e)=>{if(n===0&&Date.now()<late)return setTimeout(read,50);console.log(e.code,n>0);process.exit(0)})};
+      read();setTimeout(()=>process.exit(1),40000)`;
+    const reading = run(pods.client, script);
+    await vi.waitFor(() => expect(existsSync(open)).toBe(true), { timeout: 40_000 });
+    serve([{ address: family === 4 ? '198.51.100.1' : '2001:db8:5::1', port: 80 }]);
+    expect((await reading).output.trim()).toBe('ECONNRESET true');
+    writeFileSync(done, '');
+    await speaking;
+  });
 });

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Outer } from './kernel/arrival.ts';
-import { client, host, identities, origins, outside, populate, populateOverlay, remotePod, server, tunnels } from './kernel/cast.ts';
+import { client, host, identities, origins, outside, populate, populateOverlay, remotePod, server, tunnels, world } from './kernel/cast.ts';
 import type { ServiceSpec } from './kernel/services.ts';
 import { TestNode } from './kernel/test-node.ts';
 import { isSummed, summed } from './packets/sums.ts';
 import { clientPort, type Family, families, type Speaker, Talk } from './packets/talk.ts';
-import { tcpFlags } from './packets/transport.ts';
+import { tcp, tcpFlags, udp } from './packets/transport.ts';
 
 let node: TestNode;
 beforeAll(async () => {
@@ -108,6 +108,68 @@ describe.each(cases)('a service over IPv$family and $protocol', ({ family, proto
     expect(await node.fromPod(server, frame(toServer.back, protocol, backendPort, clientPort, false))).toMatchObject({ action: 'drop' });
     allow(backendPort);
     expect(await ask(clientPort, false)).toMatchObject(delivered);
+  });
+
+  /** What the client may talk to; nobody, where none is named. */
+  const permit = (...peers: readonly number[]) =>
+    node.tables.policies.set(client.subject, {
+      egressDefault: origins.clientDefault,
+      entries: peers.map((identity) => ({ direction: 'egress', peer: { identity }, origin: origins.clientEgress })),
+    });
+  const denied = { action: 'drop', counter: 'egress 133 REASON_POLICY_DENIED' };
+  const isDecided = ({ marks }: { readonly marks: Readonly<Record<string, number>> }) =>
+    'COUNTER_DECISION_MISS' in marks || 'COUNTER_DECISION_HIT' in marks;
+
+  it.each([
+    ['of this node', server, remotePod, identities.remotePod],
+    ['of another node', remotePod, server, server.identity],
+  ] as const)('denied, is remembered with its backend %s until that or its pool changes (D2)', async (_, backend, other, permitted) => {
+    populateOverlay(node);
+    serve(family, protocol, [backend]);
+    permit(permitted);
+    const first = await ask();
+    expect(first).toMatchObject({ ...denied, events: [{ destinationPort: backendPort, egressOrigin: origins.clientDefault }] });
+    expect(await ask()).toMatchObject(denied);
+    for (const repeat of [await ask(), await ask()]) expect([repeat, isDecided(repeat)]).toMatchObject([denied, false]);
+    serve(family, protocol, [backend, { ...outside }]);
+    const again = await ask(clientPort);
+    expect(isDecided(again)).toBe(true);
+    serve(family, protocol, [other]);
+    const passed = await ask();
+    // Beside what the entry still had to tell of repeats.
+    expect(passed.action).toBe('redirect');
+    expect(passed.events).toContainEqual(expect.objectContaining({ verdict: 1, egressOrigin: origins.clientEgress }));
+    serve(family, protocol, [backend]);
+    permit();
+    for (const _round of [1, 2, 3]) expect((await ask(50000)).counter).toBe(denied.counter);
+    permit(backend === server ? server.identity : identities.remotePod);
+    expect(await ask(50000)).toMatchObject({ action: 'redirect' });
+  });
+
+  it('denied while the identity of its backend changes, is let through when policy permits that one (D2)', async () => {
+    populateOverlay(node);
+    serve(family, protocol, [remotePod]);
+    permit(server.identity);
+    for (const _round of [1, 2, 3]) expect(await ask()).toMatchObject(denied);
+    node.tables.setPeer(of(family, remotePod), { identity: server.identity, node: tunnels.remote.slot });
+    expect(await ask()).toMatchObject({ action: 'redirect' });
+  });
+
+  it('cut off and let through again, goes on with the backend that it had, if it is a connection', async () => {
+    serve(family, protocol, [server]);
+    await ask();
+    permit();
+    for (const round of [1, 2, 3]) {
+      const cut = await ask(clientPort, false);
+      expect(cut, `${round}`).toMatchObject(denied);
+      if (round > 1) expect(isDecided(cut)).toBe(false);
+    }
+    const others = Array.from({ length: 9 }, (_, index) => ({ address: of(family, outside), port: index + 1 }));
+    serve(family, protocol, [], { backends: [...others, { address: of(family, server), port: backendPort }] });
+    permit(server.identity, world(family));
+    const resumed = await ask(clientPort, false);
+    if (protocol === 'tcp') expect(resumed).toMatchObject(delivered);
+    else expect(['pass', 'redirect']).toContain(resumed.action);
   });
 
   it('leads through a tunnel to a backend of another node, whose answers come back so', async () => {
@@ -242,8 +304,41 @@ describe.each(cases)('a service over IPv$family and $protocol', ({ family, proto
       expect(next.packet[14 + (family === 4 ? 33 : 53)]).toBe(tcpFlags.rst);
       expect(isSummed(next.packet)).toBe(true);
     }
-    expect(await node.fromPod(server, frame(toServer.back, protocol, backendPort, clientPort, false))).toMatchObject({ action: 'drop' });
     expect(await ask()).toMatchObject({ action: 'pass' });
+  });
+
+  it.each([
+    ['on this node', server, (packet: Buffer) => node.fromPod(server, packet)],
+    ['on another node', remotePod, (packet: Buffer) => node.fromTunnel(packet, overlay)],
+    ['that the stack leads to', outside, (packet: Buffer) => node.toPod(client, packet, 'native')],
+  ] as const)('has the client of a removed backend %s reset by what that one sends; datagrams drop', async (_, backend, send) => {
+    populateOverlay(node);
+    serve(family, protocol, [backend]);
+    await ask();
+    serve(family, protocol, [backend === server ? remotePod : server]);
+    const back = new Talk(family, backend, client);
+    const options = { sourcePort: backendPort, destinationPort: clientPort };
+    const data = Buffer.from('hello, who only reads');
+    const segment = tcp({ ...options, flags: tcpFlags.ack | tcpFlags.psh }, data);
+    segment.writeUInt32BE(0x12345678, 4);
+    segment.writeUInt32BE(0x9abcdef0, 8);
+    const sent = protocol === 'udp' ? back.packet(17, udp(options, data)) : back.packet(6, segment);
+    const { action, counter, packet, events } = await send(summed(sent));
+    expect(counter).toBe(`${backend === server ? 'egress' : 'ingress'} 158 REASON_NO_BACKEND`);
+    expect(events).toMatchObject([{ reason: 158 }]);
+    if (protocol === 'udp') return expect(action).toBe('drop');
+    expect(action).toBe(backend === outside ? 'pass' : 'redirect');
+    if (backend !== outside) expect(packet.subarray(0, 12).toString('hex')).toBe('0a00000000050e0000000005');
+    const wanted = toService.back.with({ hops: 64 }).packet(6, segment.subarray(0, 20));
+    const reset = wanted.subarray(14);
+    const at = family === 4 ? 20 : 40;
+    reset.writeUInt16BE(servicePort, at);
+    reset[at + 13] = tcpFlags.rst | tcpFlags.ack;
+    const got = packet.subarray(14);
+    expect(isSummed(packet)).toBe(true);
+    const [from, to] = family === 4 ? [12, at + 16] : [7, at + 16];
+    expect(got.length).toBe(at + 20);
+    expect(got.subarray(from, to).toString('hex')).toBe(reset.subarray(from, to).toString('hex'));
   });
 
   it('keeps a client with its backend where it has affinity', async () => {

@@ -22,7 +22,7 @@ static __always_inline int flow_deny(flow_word *original, struct flow_decision *
 		return FLOW_REFUSED;
 	flow_prepare_original(&work->original, decision, original, words);
 	work->original.action.class = FLOW_NEGATIVE;
-	work->original.action.rewrite = decision->reason;
+	work->original.action.rewrite = flow_denial(decision->reason, decision->rewrite);
 	work->original.action.origin = decision->flags & FLOW_AT_INGRESS ? decision->ingress_origin : decision->egress_origin;
 	/* The caller reports the packet in hand; what a negative entry counts are repeats that nobody has reported. */
 	work->original.packet = 0;
@@ -31,7 +31,9 @@ static __always_inline int flow_deny(flow_word *original, struct flow_decision *
 	work->reply.packet = 0;
 	reply_ended->action.class = FLOW_EMPTY;
 	outcome = flow_put(&work->original, original, ended, words);
-	flow_deny_reply(&work->reply, work->reverse, reply_ended, words);
+	/* A rewritten flow's reply goes on knowing what its packets become, should the flow be let through again; it is as old as the original's last entry, so each is decided anew. */
+	if (!decision->rewrite)
+		flow_deny_reply(&work->reply, work->reverse, reply_ended, words);
 	return outcome == FLOW_UPDATED || flow_is_fresh(outcome) ? FLOW_STORED : FLOW_REFUSED;
 }
 

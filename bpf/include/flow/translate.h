@@ -23,6 +23,23 @@ static __always_inline bool flow_is_rewritten(const struct flow_action *action)
 	return action->rewrite && action->class != FLOW_NEGATIVE;
 }
 
+enum {
+	FLOW_DENIAL_REASON = 0xff,
+	FLOW_DENIAL_PORT_SHIFT = 8,
+	FLOW_DENIAL_ADDRESS_SHIFT = 32,
+};
+
+/* The word of a negative entry: reason | port << 8 | address << 32, the last two of what packets would have become; 0: nothing else. */
+static __always_inline __u64 flow_denial(__u8 reason, __u64 rewrite)
+{
+	return reason | (rewrite >> 32 & 0xffff) << FLOW_DENIAL_PORT_SHIFT | rewrite << FLOW_DENIAL_ADDRESS_SHIFT;
+}
+
+static __always_inline bool flow_denies_rewritten(const struct flow_action *action)
+{
+	return action->class == FLOW_NEGATIVE && action->rewrite >> FLOW_DENIAL_ADDRESS_SHIFT;
+}
+
 /* IPv6: where an entry has the address, behind its key. */
 static __always_inline flow_word *flow_rewrite_address(struct flow_state *state)
 {

@@ -213,8 +213,8 @@ __noinline int decide(struct __sk_buff *skb, struct run *run)
 	run->decision.reply = packet->reply;
 	run->decision.identity = is_local_pod(&run->far) ? 0 : run->far.identity;
 	run->decision.target = other->zone;
-	/* A denied SYN in the direction of a live connection's replies must not cut that connection. Denied flows to services are not remembered: what is stale stays stale, and each packet is asked about. */
-	if (is_policy_denial(outcome) && !packet->is_translated && (packet->reply || packet->entry != ENTRY_REPLY))
+	/* A denied SYN in the direction of a live connection's replies must not cut that connection. */
+	if (is_policy_denial(outcome) && has_room_for_denial(run) && (packet->reply || packet->entry != ENTRY_REPLY))
 		store_denied(run, opener->zone, outcome);
 	if (outcome == CARRY_ON) {
 		packet->at = packet->side;

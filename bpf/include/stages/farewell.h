@@ -27,7 +27,7 @@ static __always_inline void fill_denial(struct event *event, const struct flow_a
 
 	event->type = EVENT_DROP;
 	event->verdict = VERDICT_DROPPED;
-	event->reason = action->rewrite;
+	event->reason = action->rewrite & FLOW_DENIAL_REASON;
 	event->direction = ingress ? DIRECTION_INGRESS : DIRECTION_EGRESS;
 	event->egress_origin = ingress ? 0 : action->origin;
 	event->ingress_origin = ingress ? action->origin : 0;

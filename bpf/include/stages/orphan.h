@@ -15,6 +15,8 @@
 /* What is rewritten goes elsewhere than its key says; but a reply does go to its client, unless that is the backend, too, and seems to be somebody else. */
 static __always_inline bool has_own_destination(const struct flow_action *action, __u16 zone)
 {
+	if (flow_denies_rewritten(action))
+		return false;
 	return !flow_is_rewritten(action) || (action->flags & FLOW_REPLY && action->target != zone);
 }
 

@@ -58,21 +58,23 @@ static __always_inline int drop_again(const struct __sk_buff *skb, struct packet
 	const struct flow_action *action = &found->action;
 	__u64 counted, packets;
 
+	const int reason = action->rewrite & FLOW_DENIAL_REASON;
+
 	packet->at = action->flags & FLOW_AT_INGRESS ? DIRECTION_INGRESS : DIRECTION_EGRESS;
 	packet->is_reported = 1;
 	if (flow_account(found, skb->len) == 0)
-		return action->rewrite;
+		return reason;
 	counted = flow_take(found);
 	packets = counted >> FLOW_PACKETS_SHIFT;
 	if (packets == 0) /* another processor has just reported this one too */
-		return action->rewrite;
+		return reason;
 	packet->is_reported = 0;
 	packet->has_own_record = 1;
 	packet->repeats = packets - 1;
 	packet->bytes = counted & ((1ull << FLOW_PACKETS_SHIFT) - 1);
 	*(packet->at == DIRECTION_INGRESS ? &packet->ingress_origin : &packet->egress_origin) = action->origin;
 	note_ends(packet, self, receiver, action);
-	return action->rewrite;
+	return reason;
 }
 
 /* Of what comes from a tunnel the entry says whom it is for; a packet that claims another identity than the entry's has to be decided anew (design D1). */
@@ -103,6 +105,37 @@ static __always_inline bool take_translation_of(struct run *run, const union flo
 	return take_translation(run, family == 6 ? &key->ipv6 : NULL, found);
 }
 
+/* The backend that a denied flow to a service would have gone to, out of its entry; what a packet of it would have become. False: the entry is just changing. */
+static __always_inline bool take_denied(struct run *run, __u8 family, const struct flow_found *found)
+{
+	struct translation *translation = &run->translation;
+	__u64 rewrite = found->action.rewrite;
+
+	translation->port = rewrite >> FLOW_DENIAL_PORT_SHIFT;
+	translation->other_port = run->packet.source_port;
+	translation->is_reply = 0;
+	if (family == 6)
+		return flow_read_rewrite6(found->state, &run->key.ipv6, rewrite, translation->address.halves);
+	translation->address.halves[0] = 0;
+	translation->address.halves[1] = (rewrite >> FLOW_DENIAL_ADDRESS_SHIFT) << 32 | bpf_htonl(0xffff);
+	return true;
+}
+
+/* What an entry that is out of date says of the flow's backend. A connection that was cut and is let through again keeps it; what was denied otherwise begins anew, and chooses anew. */
+static __noinline void take_stale(struct run *run, __u8 family, const struct flow_found *found)
+{
+	struct packet *packet = &run->packet;
+
+	if (flow_is_rewritten(&found->action))
+		packet->is_translated = take_translation_of(run, &run->key, family, found);
+	else if (!flow_denies_rewritten(&found->action))
+		return;
+	else if (packet->protocol == IPPROTO_TCP && !is_bare_syn(packet))
+		packet->is_translated = take_denied(run, family, found);
+	else
+		packet->entry = ENTRY_NONE;
+}
+
 /* Beside both ends, a service's flow depends on the addresses that either end knows the other by: they have the epochs of its frontend and its backend. */
 static __always_inline bool is_translation_current(const struct packet *packet, const struct translation *translation, const struct flow_action *action)
 {
@@ -110,6 +143,38 @@ static __always_inline bool is_translation_current(const struct packet *packet, 
 	__u64 decided = action->decided;
 
 	return (__s64)((decided - peer_epoch(packet->family, far)) | (decided - peer_epoch(packet->family, &translation->address))) >= 0;
+}
+
+/* Whether what was said of a denied flow to a service still holds, of its frontend and its backend too; then the packet is one to that backend, as policy and events have it. */
+static __always_inline bool turn_to_denied(struct run *run, __u8 family, const struct flow_found *found)
+{
+	struct packet *packet = &run->packet;
+
+	if (!take_denied(run, family, found) || !is_translation_current(packet, &run->translation, &found->action))
+		return false;
+	packet->destination = run->translation.address;
+	packet->destination_port = run->translation.port;
+	return true;
+}
+
+static __always_inline int recall_denied(struct __sk_buff *skb, struct run *run, const struct endpoint *self, const struct endpoint *receiver, const struct flow_found *found, const __u8 family)
+{
+	if (!flow_denies_rewritten(&found->action) || turn_to_denied(run, family, found))
+		return drop_again(skb, &run->packet, self, receiver, found);
+	count(COUNTER_FLOW_STALE, skb->len);
+	take_stale(run, family, found);
+	return UNDECIDED;
+}
+
+/* The hit of a flow that is denied. A call of its own, so that it takes no room on the stack of those that aren't. */
+static __noinline int recall_denied4(struct __sk_buff *skb, struct run *run, const struct endpoint *self, const struct endpoint *receiver, const struct flow_found *found)
+{
+	return recall_denied(skb, run, self, receiver, found, 4);
+}
+
+static __noinline int recall_denied6(struct __sk_buff *skb, struct run *run, const struct endpoint *self, const struct endpoint *receiver, const struct flow_found *found)
+{
+	return recall_denied(skb, run, self, receiver, found, 6);
 }
 
 /* The entry of the other direction would die while only this one speaks; then nobody knew any more what its packets are to become. */
@@ -191,12 +256,11 @@ static __always_inline int recall(struct __sk_buff *skb, struct run *run, const 
 		self = receiver_by_tunnel(packet, action);
 	if (!self || !is_current(packet, self, *receiver, action)) {
 		count(COUNTER_FLOW_STALE, skb->len);
-		if (flow_is_rewritten(action))
-			packet->is_translated = take_translation_of(run, &run->key, family, &found);
+		take_stale(run, family, &found);
 		return UNDECIDED;
 	}
 	if (action->class == FLOW_NEGATIVE)
-		return drop_again(skb, packet, self, *receiver, &found);
+		return family == 4 ? recall_denied4(skb, run, self, *receiver, &found) : recall_denied6(skb, run, self, *receiver, &found);
 	if (action->rewrite)
 		return family == 4 ? recall_translated4(skb, run, &found, signal) : recall_translated6(skb, run, &found, signal);
 	if (signal == FLOW_FOLLOW)

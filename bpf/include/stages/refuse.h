@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* A service that has nobody to answer refuses at once: a reset to TCP, "port unreachable" to others. The packet has dropped, been counted and reported; its answer takes its place. */
+/*
+ * A service that has nobody to answer refuses at once: a reset to TCP, "port unreachable" to others. And who reads from a backend that its service has lost is told by the backend's next segment, which becomes a
+ * reset. The packet has dropped, been counted and reported; what is sent takes its place.
+ */
 #pragma once
 
 #include <linux/bpf.h>
@@ -13,6 +16,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "../maps/endpoints.h"
+#include "../maps/run.h"
 #include "../parse/icmp.h"
 #include "../parse/packet.h"
 #include "../parse/transport.h"
@@ -30,16 +34,6 @@ struct icmp_error {
 	__u8 code;
 	__sum16 check;
 	__be32 unused;
-};
-
-struct reset4 {
-	struct iphdr ip;
-	struct tcphdr tcp;
-};
-
-struct reset6 {
-	struct ipv6hdr ip;
-	struct tcphdr tcp;
 };
 
 struct unreachable4 {
@@ -105,13 +99,30 @@ static __always_inline void fill_reset(struct tcphdr *reset, const struct packet
 		reset->ack = 1;
 		reset->ack_seq = bpf_htonl(bpf_ntohl(to->seq) + length);
 	}
-	reset->check = ~fold(pseudo_sum(packet, sizeof(*reset), IPPROTO_TCP) + (__u32)bpf_csum_diff(NULL, 0, (__be32 *)reset, sizeof(*reset), 0));
 }
 
-/* Puts an answer where the packet was. */
-static __always_inline bool put_answer(struct __sk_buff *skb, const void *answer, __u32 size)
+/* RFC 5961, 3.2: as the segment that it takes the place of, so that its receiver takes it for what comes next. */
+static __always_inline void make_reset(struct tcphdr *segment, const struct service_flow *service)
 {
-	return bpf_skb_change_tail(skb, ETH_HLEN + size, 0) == 0 && bpf_skb_store_bytes(skb, ETH_HLEN, answer, size, 0) == 0;
+	struct tcphdr reset = { .seq = segment->seq, .ack_seq = segment->ack_seq };
+
+	reset.source = service->frontend_port;
+	reset.dest = service->client_port;
+	reset.doff = sizeof(reset) / 4;
+	reset.rst = 1;
+	reset.ack = segment->ack;
+	*segment = reset;
+}
+
+static __always_inline bool put_part(struct __sk_buff *skb, __u32 at, const void *part, __u32 size)
+{
+	return bpf_skb_store_bytes(skb, at, part, size, BPF_F_RECOMPUTE_CSUM) == 0;
+}
+
+/* Puts an answer where the packet was; `rest`: how much of it is put after this. */
+static __always_inline bool put_answer(struct __sk_buff *skb, const void *answer, __u32 size, __u32 rest)
+{
+	return bpf_skb_change_tail(skb, ETH_HLEN + size + rest, 0) == 0 && put_part(skb, ETH_HLEN, answer, size);
 }
 
 /* How many sequence numbers a segment takes. */
@@ -120,22 +131,59 @@ static __always_inline __u32 sequence_space(const struct __sk_buff *skb, const s
 	return skb->len - packet->transport_offset - tcp->doff * 4 + !!(packet->tcp_flags & TCP_SYN) + !!(packet->tcp_flags & TCP_FIN);
 }
 
+/* To the packet's source, from its destination. */
+static __noinline bool put_reset(struct __sk_buff *skb, const struct packet *packet, struct tcphdr *reset)
+{
+	union {
+		struct iphdr ipv4;
+		struct ipv6hdr ipv6;
+	} header;
+	__u32 size = packet->family == 4 ? sizeof(header.ipv4) : sizeof(header.ipv6);
+
+	reset->check = ~fold(pseudo_sum(packet, sizeof(*reset), IPPROTO_TCP) + (__u32)bpf_csum_diff(NULL, 0, (__be32 *)reset, sizeof(*reset), 0));
+	__builtin_memset(&header, 0, sizeof(header));
+	if (packet->family == 4)
+		fill_header4(&header.ipv4, packet, sizeof(header.ipv4) + sizeof(*reset), IPPROTO_TCP);
+	else
+		fill_header6(&header.ipv6, packet, sizeof(*reset), IPPROTO_TCP);
+	return put_answer(skb, &header, size, sizeof(*reset)) && put_part(skb, ETH_HLEN + size, reset, sizeof(*reset));
+}
+
+/* A function of its own: its room on the stack is nobody's who refuses nothing. */
 static __noinline bool answer_reset(struct __sk_buff *skb, const struct packet *packet)
 {
-	struct reset4 answer4;
-	struct reset6 answer6;
-	struct tcphdr tcp;
+	struct tcphdr tcp, reset;
 
 	if (packet->tcp_flags & TCP_RST || bpf_skb_load_bytes(skb, packet->transport_offset, &tcp, sizeof(tcp)) != 0)
 		return false;
-	if (packet->family == 4) {
-		fill_header4(&answer4.ip, packet, sizeof(answer4), IPPROTO_TCP);
-		fill_reset(&answer4.tcp, packet, &tcp, sequence_space(skb, packet, &tcp));
-		return put_answer(skb, &answer4, sizeof(answer4));
-	}
-	fill_header6(&answer6.ip, packet, sizeof(answer6.tcp), IPPROTO_TCP);
-	fill_reset(&answer6.tcp, packet, &tcp, sequence_space(skb, packet, &tcp));
-	return put_answer(skb, &answer6, sizeof(answer6));
+	fill_reset(&reset, packet, &tcp, sequence_space(skb, packet, &tcp));
+	return put_reset(skb, packet, &reset);
+}
+
+/* A segment of a backend that its service has no longer (stages/balance.h has named both ends) becomes a reset of the service's to the client. */
+static __noinline bool become_reset(struct __sk_buff *skb, struct run *run)
+{
+	struct packet *packet = &run->packet;
+	struct tcphdr tcp;
+
+	if (packet->entry != ENTRY_REPLY || !packet->is_translated || packet->protocol != IPPROTO_TCP)
+		return false;
+	if (bpf_skb_load_bytes(skb, packet->transport_offset, &tcp, sizeof(tcp)) != 0)
+		return false;
+	make_reset(&tcp, &run->service);
+	packet->source = packet->destination;
+	packet->destination = run->service.frontend;
+	return put_reset(skb, packet, &tcp);
+}
+
+/* The same for a client of this node that the stack doesn't lead the packet to. The program's answer to the kernel. */
+static __always_inline int hand_reset(struct __sk_buff *skb, struct run *run)
+{
+	const struct endpoint *client = endpoint_of_slot(run->packet.target);
+
+	if (!client || !become_reset(skb, run) || bpf_skb_store_bytes(skb, 0, client->mac, 2 * ETH_ALEN, 0) != 0)
+		return TC_ACT_SHOT;
+	return bpf_redirect_peer(client->ifindex, 0);
 }
 
 static __noinline bool answer_unreachable4(struct __sk_buff *skb, const struct packet *packet)
@@ -147,7 +195,7 @@ static __noinline bool answer_unreachable4(struct __sk_buff *skb, const struct p
 	fill_header4(&answer.ip, packet, sizeof(answer), IPPROTO_ICMP);
 	answer.icmp = (struct icmp_error){ .type = ICMP_UNREACHABLE, .code = PORT_UNREACHABLE };
 	answer.icmp.check = ~fold((__u32)bpf_csum_diff(NULL, 0, (__be32 *)&answer.icmp, sizeof(answer) - sizeof(answer.ip), 0));
-	return put_answer(skb, &answer, sizeof(answer));
+	return put_answer(skb, &answer, sizeof(answer), 0);
 }
 
 static __noinline bool answer_unreachable6(struct __sk_buff *skb, const struct packet *packet)
@@ -160,16 +208,19 @@ static __noinline bool answer_unreachable6(struct __sk_buff *skb, const struct p
 	fill_header6(&answer.ip, packet, length, IPPROTO_ICMPV6);
 	answer.icmp = (struct icmp_error){ .type = ICMP6_UNREACHABLE, .code = PORT_UNREACHABLE_6 };
 	answer.icmp.check = ~fold(pseudo_sum(packet, length, IPPROTO_ICMPV6) + (__u32)bpf_csum_diff(NULL, 0, (__be32 *)&answer.icmp, length, 0));
-	return put_answer(skb, &answer, sizeof(answer));
+	return put_answer(skb, &answer, sizeof(answer), 0);
 }
 
 /* The program's answer to the kernel about a packet that dropped for want of a backend: back to its sender, as from whom it was for. */
-static __always_inline int refuse(struct __sk_buff *skb, const struct packet *packet)
+static __always_inline int refuse(struct __sk_buff *skb, struct run *run)
 {
+	const struct packet *packet = &run->packet;
 	const struct endpoint *sender = endpoint_of_slot(packet->slot);
 	bool answered;
 
-	if (!sender || packet->entry == ENTRY_REPLY)
+	if (packet->entry == ENTRY_REPLY)
+		return hand_reset(skb, run);
+	if (!sender)
 		return TC_ACT_SHOT;
 	if (packet->protocol == IPPROTO_TCP)
 		answered = answer_reset(skb, packet);
@@ -177,5 +228,5 @@ static __always_inline int refuse(struct __sk_buff *skb, const struct packet *pa
 		answered = packet->family == 4 ? answer_unreachable4(skb, packet) : answer_unreachable6(skb, packet);
 	if (!answered || bpf_skb_store_bytes(skb, 0, sender->mac, 2 * ETH_ALEN, 0) != 0)
 		return TC_ACT_SHOT;
-	return bpf_redirect_peer(skb->ifindex, 0);
+	return bpf_redirect_peer(sender->ifindex, 0);
 }

@@ -124,6 +124,12 @@ static __always_inline int store_allowed(const struct __sk_buff *skb, struct run
 	return stored == FLOW_STORED ? CARRY_ON : REASON_CONNTRACK_INSERT;
 }
 
+/* A negative entry says whom a flow to a service would have gone to, but not by which port, where that is another than the client's: such flows are asked about each time. */
+static __always_inline bool has_room_for_denial(const struct run *run)
+{
+	return !run->packet.is_translated || run->service.seen_port == run->service.client_port;
+}
+
 /*
  * A denied one. A flow that has an entry is cut off at once, and so is one whose reply is denied; any other is remembered when it comes again, so that its third packet needs no decision.
  * Nothing is lost where there is no room. Up to the pod's allowance, each has its own record; beyond it, it is told with others.
@@ -135,6 +141,8 @@ static __always_inline void store_denied(struct run *run, __u16 opened_in, enum 
 	packet->has_own_record = use_allowance(packet->slot, packet->side);
 	if (packet->entry == ENTRY_NONE && !packet->reply && !denied_before(hash_of_flow(packet, &run->key)))
 		return;
+	if (packet->is_translated)
+		fill_rewrites(run);
 	run->decision.reason = reason;
 	run->decision.flags = packet->at == DIRECTION_INGRESS ? FLOW_AT_INGRESS : 0;
 	if (store(run, opened_in) != FLOW_STORED)

@@ -63,7 +63,7 @@ enum flow_flags {
 
 /* What to do with a packet of this entry, and since when that is known. */
 struct flow_action {
-	__u64 rewrite; /* negative: enum drop_reason; else what packets become: flow/translate.h; 0: nothing else */
+	__u64 rewrite; /* negative: enum drop_reason in the low byte, and of a flow to a service whom it would have gone to; else what packets become: flow/translate.h; 0: nothing else */
 	__u32 decided; /* the node's clock sampled before the decision's first read (design D2) */
 	__u32 identity; /* of the end that is no local endpoint; 0 where both are */
 	__u32 origin; /* negative: of the decision; else of the egress one */

@@ -168,7 +168,7 @@ export const flowFlagsNames: Readonly<Record<number, keyof typeof flowFlags>> = 
 
 /** `struct flow_action`. What to do with a packet of this entry, and since when that is known. */
 export interface FlowAction {
-  /** negative: enum drop_reason; else what packets become: flow/translate.h; 0: nothing else */
+  /** negative: enum drop_reason in the low byte, and of a flow to a service whom it would have gone to; else what packets become: flow/translate.h; 0: nothing else */
   readonly rewrite: bigint;
   /** the node's clock sampled before the decision's first read (design D2) */
   readonly decided: number;
