@@ -18,7 +18,7 @@ const place = { handle: 1, priority: 1 };
 const protocols = { tcp: 6, udp: 17 } as const;
 const ports = { open: 8080, shut: 8081 } as const;
 const vips = { ipv4: '10.96.0.7', ipv6: 'fd00:96::7' } as const;
-const patience = { timeout: 30_000, interval: 20 };
+const patience = { timeout: process.env.MYELIN_EMULATED === '1' ? 300_000 : 30_000, interval: 20 };
 
 /** Each pair of ends once: pod to pod, and by a Service; and what policy denies. */
 const partners = (['ipv4', 'ipv6'] as const).flatMap((family) =>

@@ -7,7 +7,9 @@ import { createInterface } from 'node:readline';
 
 const [role, ...args] = process.argv.slice(2);
 const accounts = {};
-const patienceMs = 5000;
+/** Emulated processors (tools/kernel-vm) are slow, and shared. */
+const isEmulated = process.env.MYELIN_EMULATED === '1';
+const [intervalMs, patienceMs] = isEmulated ? [200, 60_000] : [5, 5000];
 
 function serve(protocol, port) {
   const account = { heard: 0 };
@@ -81,7 +83,7 @@ const asks = role === 'talk' ? args.map((each) => talk(...each.split(','))) : []
 if (role === 'serve') await Promise.all(args.map((each) => serve(...each.split(':'))));
 const timer = setInterval(() => {
   for (const ask of asks) ask();
-}, 5);
+}, intervalMs);
 print('ready');
 
 createInterface({ input: process.stdin }).on('line', (line) => {
