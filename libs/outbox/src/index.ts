@@ -24,6 +24,7 @@ export {
   advanceRelay,
   afterFailure,
   type ExpiredTombstone,
+  type ListedRow,
   leaseMs,
   type Place,
   type QueuedWrite,

@@ -15,7 +15,7 @@ import {
 import { connect } from '@nats-io/transport-node';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BucketRecovery, RedisLink, Relay, RowTable, Store } from './index.ts';
+import { BucketRecovery, RedisLink, Relay, RelayQueue, RowTable, Store } from './index.ts';
 import { lookAtIncarnation, openIncarnation } from './scripts/incarnation.lua.ts';
 
 const { identities } = streamKinds;
@@ -91,6 +91,65 @@ async function withNats<T>(
   }
 }
 const buckets = () => withNats(async (manager) => (await listBuckets(manager, 'identities')).map(formatBucket));
+
+describe('C2: reconcile', () => {
+  /** Takes a row out of the newest bucket, behind everybody's back. */
+  const takeOut = (key: string) =>
+    withNats(async (manager) => {
+      const stream = `KV_${formatBucket((await listBuckets(manager, 'identities')).at(-1)!)}`;
+      const { state } = await manager.streams.info(stream);
+      for (let seq = 1; seq <= state.last_seq; seq++) {
+        const message = await manager.streams.getMessage(stream, { seq }).catch(() => null);
+        if (message?.subject.endsWith(key)) await manager.streams.deleteMessage(stream, seq);
+      }
+    });
+
+  it('publishes again what the bucket has lost, and nothing else', async () => {
+    const first = publisher();
+    await first.ready();
+    const { revision } = await first.table.change([identity(300, 'k8s:a=1'), identity(301, 'k8s:a=2'), identity(302, 'k8s:a=3')], ['302']);
+    await first.table.change([identity(302, 'k8s:a=3')], []);
+    await eventually(async () => (await raw().xlen('myelin:stream:identities:outbox')) === 0);
+    const before = (await first.table.list()).rows;
+    await first.lifecycle.stop();
+    await takeOut('301');
+    // The relay that takes over begins with a round.
+    const second = publisher();
+    await second.ready();
+    const isBack = async () => (await second.table.get(['301']))[0]!.revision.counter > revision.counter;
+    await eventually(isBack, 30_000);
+    const { table: seen } = consumer();
+    await eventually(() => seen.size === 3, 30_000);
+    expect(seen.get('301')).toBe('k8s:a=2');
+    const { rows } = await second.table.list();
+    expect(rows.filter(({ key }) => key !== '301')).toEqual(before.filter(({ key }) => key !== '301'));
+  });
+
+  it('lists and queues nothing while rows are on their way back, of whatever service, or something waits; nor what has changed since', async () => {
+    const { table, store, ready } = publisher({ relay: false });
+    await ready();
+    const redisLink = new RedisLink({ url: redis.url, log: silentLog, readiness: new Readiness() });
+    cleanUp.push(async () => redisLink.stop());
+    redisLink.start();
+    const queue = new RelayQueue({ kind: identities, redis: redisLink, store, owner: 'test', log: silentLog });
+    const { revision } = await table.change([identity(300, 'k8s:a=1')], []);
+    const bucket = { kind: 'identities', incarnation: revision.incarnation, number: 0 };
+    expect(await queue.rows(bucket, '0')).toBeNull();
+    await raw().del('myelin:stream:identities:outbox');
+    const listed = (await queue.rows(bucket, '0'))!;
+    expect(listed).toMatchObject({ cursor: '0', rows: [{ key: '300', write: { entry: { revision } } }] });
+    await raw().sadd('myelin:recovering', 'ipam');
+    expect(await queue.rows(bucket, '0')).toBeNull();
+    expect(await queue.queueAgain(bucket, listed.rows)).toBe(0);
+    await raw().srem('myelin:recovering', 'ipam');
+    expect(await queue.queueAgain({ ...bucket, number: 1 }, listed.rows)).toBe(0);
+    await table.change([identity(300, 'k8s:a=2')], []);
+    expect(await queue.queueAgain(bucket, listed.rows)).toBe(0);
+    await raw().del('myelin:stream:identities:outbox');
+    expect(await queue.queueAgain(bucket, (await queue.rows(bucket, '0'))!.rows)).toBe(1);
+    expect((await table.list()).revision.counter).toBe(3n);
+  });
+});
 
 describe('a change', () => {
   it('reaches consumers, in order, with the revision that the writer was told', async () => {

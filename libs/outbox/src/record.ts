@@ -42,6 +42,11 @@ export function queuedOf<Row>(kind: StreamKind<Row>, { id, fields }: OutboxEntry
   return { id, revisionText, incarnation: parseRevision(revisionText).incarnation, write: writeOf(kind, named, record) };
 }
 
+/** What a bucket should hold for a row; null where it can't be read. */
+export function writeOfRow<Row>(kind: StreamKind<Row>, { key, record }: { readonly key: string; readonly record: string }): Write | null {
+  return writeOf(kind, new Map([['key', key]]), record);
+}
+
 function writeOf<Row>(kind: StreamKind<Row>, fields: ReadonlyMap<string, string>, record: string): Write | null {
   try {
     const bucket = fields.get('end');

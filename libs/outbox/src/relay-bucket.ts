@@ -15,7 +15,7 @@ import {
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { parseRecord } from './record.ts';
-import type { ExpiredTombstone, Place } from './relay-state.ts';
+import type { ExpiredTombstone, ListedRow, Place } from './relay-state.ts';
 
 /** A relay's deeds in NATS. All throw `unavailable` when that is away. */
 export class RelayBucket {
@@ -43,6 +43,10 @@ export class RelayBucket {
 
   async stored(bucket: Bucket, writes: readonly Write[]): Promise<readonly (Entry | null)[]> {
     return this.#write(bucket, (writer) => Promise.all(writes.map(({ key, entry }) => writer.read(key, entry.type === 'end'))));
+  }
+
+  async lookUp(bucket: Bucket, rows: readonly ListedRow[]): Promise<readonly (Entry | null)[]> {
+    return this.#write(bucket, (writer) => Promise.all(rows.map(({ key }) => writer.read(key, false))));
   }
 
   async write({ bucket, sequence }: Place, writes: readonly Write[]): Promise<boolean> {

@@ -1,12 +1,13 @@
 import { isMyelinError, type Log, MyelinError } from '@myelin/service';
 import { type Bucket, type StreamKind, tombstonesLiveMs } from '@myelin/state-stream';
 import type { Redis } from 'ioredis';
-import { queuedOf } from './record.ts';
+import { queuedOf, writeOfRow } from './record.ts';
 import type { RedisLink } from './redis-link.ts';
-import { type ExpiredTombstone, leaseMs, type Place, type QueuedWrite, type RelayAnswers } from './relay-state.ts';
+import { type ExpiredTombstone, type ListedRow, leaseMs, type Place, type QueuedWrite, type RelayAnswers } from './relay-state.ts';
 import { stateScript } from './script.ts';
 import { acknowledge, bucketState, expiredTombstones, forgetTombstones, raiseBucket } from './scripts/bucket.lua.ts';
 import { holdLease, releaseLease } from './scripts/lease.lua.ts';
+import { listRows, queueAgain } from './scripts/reconcile.lua.ts';
 import type { Store } from './store.ts';
 
 /** What the queue needs. */
@@ -27,10 +28,13 @@ const scripts = {
   acknowledge: stateScript(acknowledge),
   expired: stateScript(expiredTombstones),
   forget: stateScript(forgetTombstones),
+  rows: stateScript(listRows),
+  again: stateScript(queueAgain),
 };
 
 const batchEntries = 512;
 const tombstonesAtOnce = 500;
+const rowsAtOnce = 200;
 
 /** A relay's deeds in Redis. All throw `unavailable` when that is away, or has gone on to another incarnation than the one they are for. */
 export class RelayQueue<Row> {
@@ -106,6 +110,20 @@ export class RelayQueue<Row> {
     const pairs = tombstones.flatMap(({ key, record }) => [key, record]);
     await this.#options.store.runUnder(incarnation, scripts.forget, this.#kind, number, ...pairs);
     return null;
+  }
+
+  async rows({ incarnation }: Bucket, cursor: string): Promise<RelayAnswers['list rows']> {
+    const { store, kind } = this.#options;
+    const [word, next, ...pairs] = await store.runUnder(incarnation, scripts.rows, this.#kind, cursor, rowsAtOnce);
+    if (word !== 'ok') return null;
+    const rows = Array.from({ length: pairs.length / 2 }, (_, i) => ({ key: pairs[2 * i]!, record: pairs[2 * i + 1]! }));
+    return { cursor: next!, rows: rows.map((row) => ({ ...row, write: writeOfRow(kind, row) })) };
+  }
+
+  async queueAgain({ incarnation, number }: Bucket, rows: readonly ListedRow[]): Promise<number> {
+    const pairs = rows.flatMap(({ key, record }) => [key, record]);
+    const [, count] = await this.#options.store.runUnder(incarnation, scripts.again, this.#kind, number, ...pairs);
+    return Number(count);
   }
 
   /** Entries that wait. */

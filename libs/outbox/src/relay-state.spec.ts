@@ -83,6 +83,52 @@ describe('a relay', () => {
   });
 });
 
+describe('C2: a relay that has nothing to publish compares rows with what stands in the bucket', () => {
+  const turn = { does: 'hold lease', renew: true } as const;
+  const swept = { ...place, sweptAtMs: 1_000_000 };
+  const held = { isHeld: true, incarnation: 7n, nowMs: 1_000_000 };
+  const listed = (key: string, write: Write | null) => ({ key, record: 'r', write });
+  const lookedUp = (write: Write, stored: Entry | null) => advanceRelay({ does: 'look up', place, rows: [listed('a', write)] }, [stored]);
+  const tombstone = (counter: number): Write => ({ key: 'a', entry: { type: 'tombstone', revision: at(counter) } });
+
+  it('once a while, a slice a turn, and only after what had waited was compared', () => {
+    const first = advanceRelay({ ...turn, place: swept }, held) as RelayState & { does: 'list rows' };
+    expect(first).toMatchObject({ does: 'list rows', reconciling: { cursor: '0', begunAtMs: 1_000_000 } });
+    expect(advanceRelay({ ...turn, place: { ...swept, hasCompared: false } }, held)).toMatchObject({ does: 'fetch' });
+    const slice = advanceRelay(first, { cursor: '5', rows: [] }) as RelayState & { does: 'look up' };
+    const next = advanceRelay(slice, []) as RelayState & { does: 'fetch' };
+    expect(next).toMatchObject({ does: 'fetch' });
+    const second = advanceRelay({ ...turn, place: next.place }, { ...held, nowMs: 1_000_001 }) as RelayState & { does: 'list rows' };
+    expect(second).toMatchObject({ does: 'list rows', reconciling: { cursor: '5', begunAtMs: 1_000_000 } });
+    const last = advanceRelay(second, { cursor: '0', rows: [] }) as RelayState & { does: 'look up' };
+    expect(advanceRelay({ ...turn, place: last.place }, { ...held, nowMs: 1_000_002 })).toMatchObject({ does: 'fetch' });
+    const later = { ...turn, place: { ...last.place, sweptAtMs: 1_300_000 } };
+    expect(advanceRelay(later, { ...held, nowMs: 1_300_000 })).toMatchObject({ does: 'list rows' });
+  });
+
+  it('another time where something waits, or is being recovered', () => {
+    expect(advanceRelay({ does: 'list rows', place, reconciling: { cursor: '0', begunAtMs: 1 } }, null)).toEqual({
+      does: 'fetch',
+      place,
+      waitMs: 900,
+    });
+  });
+
+  it('and queues what the bucket has lost or holds otherwise', () => {
+    const other: Entry = { type: 'row', revision: at(5), payload: Buffer.from([9]) };
+    for (const stored of [null, row('a', 4).entry, other, tombstone(5).entry])
+      expect(lookedUp(row('a', 5), stored)).toMatchObject({ does: 'queue again' });
+    expect(lookedUp(tombstone(5), row('a', 5).entry)).toMatchObject({ does: 'queue again' });
+    expect(advanceRelay({ does: 'queue again', place, rows: [] }, 1)).toMatchObject({ does: 'fetch' });
+  });
+
+  it('and leaves alone what is as it should be, is greater, is a tombstone that has been purged, or can’t be read', () => {
+    for (const stored of [row('a', 5).entry, row('a', 6).entry]) expect(lookedUp(row('a', 5), stored)).toMatchObject({ does: 'fetch' });
+    for (const stored of [null, tombstone(5).entry]) expect(lookedUp(tombstone(5), stored)).toMatchObject({ does: 'fetch' });
+    expect(advanceRelay({ does: 'look up', place, rows: [listed('a', null)] }, [null])).toMatchObject({ does: 'fetch' });
+  });
+});
+
 it('of writes those are kept, in order, that are greater than what their keys hold by then', () => {
   const tombstone = (key: string, counter: number): Write => ({ key, entry: { type: 'tombstone', revision: at(counter) } });
   const writes = [row('a', 1), row('b', 2), marker('identities_7_2', 2), row('b', 3), row('b', 2), tombstone('a', 4), row('', 3)];

@@ -1,3 +1,4 @@
+import { formatRevision } from '@myelin/revision';
 import { type Bucket, type Entry, formatBucket, mayReplace, type Write } from '@myelin/state-stream';
 
 /** Where a relay writes, and what it knows of that place. */
@@ -9,6 +10,21 @@ export interface Place {
   readonly hasCompared: boolean;
   /** When tombstones were looked through last, by Redis' clock. */
   readonly sweptAtMs: number;
+  /** Where comparing all rows with the bucket has got to; absent: not begun here. */
+  readonly reconciling?: Reconciling;
+}
+
+/** `cursor`: Redis' into the rows, "0" between two rounds. `begunAtMs`: of the last round, by Redis' clock. */
+export interface Reconciling {
+  readonly cursor: string;
+  readonly begunAtMs: number;
+}
+
+/** A row or tombstone of Redis: what the bucket should hold, and the record that says so. `write` null: unreadable. */
+export interface ListedRow {
+  readonly key: string;
+  readonly record: string;
+  readonly write: Write | null;
 }
 
 /** An outbox entry as the relay sees it. `write` is null where it can't be read: it is passed over. */
@@ -55,7 +71,10 @@ export type RelayState =
   | { readonly does: 'delete older'; readonly place: Place }
   | { readonly does: 'list expired'; readonly place: Place }
   | { readonly does: 'purge'; readonly place: Place; readonly tombstones: readonly ExpiredTombstone[] }
-  | { readonly does: 'forget'; readonly place: Place; readonly tombstones: readonly ExpiredTombstone[] };
+  | { readonly does: 'forget'; readonly place: Place; readonly tombstones: readonly ExpiredTombstone[] }
+  | { readonly does: 'list rows'; readonly place: Place; readonly reconciling: Reconciling }
+  | { readonly does: 'look up'; readonly place: Place; readonly rows: readonly ListedRow[] }
+  | { readonly does: 'queue again'; readonly place: Place; readonly rows: readonly ListedRow[] };
 
 export type RelayDeed = RelayState['does'];
 
@@ -84,6 +103,12 @@ export interface RelayAnswers {
   'list expired': readonly ExpiredTombstone[];
   purge: null;
   forget: null;
+  /** Null: something waits to be published, or is being recovered: another time. */
+  'list rows': { readonly cursor: string; readonly rows: readonly ListedRow[] } | null;
+  /** What the keys hold, in the order of the rows. */
+  'look up': readonly (Entry | null)[];
+  /** How many still stood as they were listed, and were queued. */
+  'queue again': number;
 }
 
 /** How long a lease lasts. It only spares relays each other's conflicts: what keeps them apart is the condition on every write. */
@@ -93,6 +118,8 @@ const retryMs = 200;
 /** Less than a third of the lease: it is renewed once a turn. */
 const fetchWaitMs = 900;
 const sweepEveryMs = 60_000;
+/** How often a round begins. It takes a slice of rows a turn: 20,000 rows in two minutes in which nothing else happens. */
+const reconcileEveryMs = 300_000;
 
 /** How a relay begins. */
 export const relayBegins: RelayState = Object.freeze({ does: 'hold lease', renew: true, place: null });
@@ -116,7 +143,11 @@ const next: Transitions = {
     if (!isHeld) return { does: 'wait', ms: standbyMs, problem: null };
     if (place === null || place.bucket.incarnation !== incarnation) return { does: 'recall bucket', incarnation };
     if (nowMs - place.sweptAtMs >= sweepEveryMs) return { does: 'list expired', place: { ...place, sweptAtMs: nowMs } };
-    return fetchInto(place);
+    const { cursor, begunAtMs } = place.reconciling ?? { cursor: '0', begunAtMs: 0 };
+    const isDue = cursor !== '0' || nowMs - begunAtMs >= reconcileEveryMs;
+    // What waits is not there yet: first it is published.
+    if (!place.hasCompared || !isDue) return fetchInto(place);
+    return { does: 'list rows', place, reconciling: { cursor, begunAtMs: cursor === '0' ? nowMs : begunAtMs } };
   },
 
   'recall bucket': (_state, remembered) => ({ does: 'find newest', remembered }),
@@ -182,6 +213,16 @@ const next: Transitions = {
   // First from the bucket, then from Redis: killed in between, the rest is done the next time.
   purge: ({ place, tombstones }) => ({ does: 'forget', place, tombstones }),
   forget: ({ place }) => renew(place),
+
+  'list rows': ({ place, reconciling }, listed) => {
+    if (listed === null) return fetchInto(place);
+    return { does: 'look up', place: { ...place, reconciling: { ...reconciling, cursor: listed.cursor } }, rows: listed.rows };
+  },
+  'look up': ({ place, rows }, stored) => {
+    const missing = rows.filter(({ write }, i) => write !== null && isMissing(write.entry, stored[i] ?? null));
+    return missing.length === 0 ? fetchInto(place) : { does: 'queue again', place, rows: missing };
+  },
+  'queue again': ({ place }) => fetchInto(place),
 };
 
 /** Takes the relay one step further. */
@@ -205,6 +246,15 @@ function fetchInto(place: Place): RelayState {
 /** An end marker holds in the bucket that it names alone: everywhere else it would have consumers drop rows that were never written there. */
 function isForeignMarker({ entry }: Write, bucket: Bucket): boolean {
   return entry.type === 'end' && entry.bucket !== formatBucket(bucket);
+}
+
+/** Whether a bucket doesn't hold what it should. A tombstone may be gone; and what is greater was written since, or by somebody who knows more: it stays. */
+function isMissing(should: Entry, has: Entry | null): boolean {
+  if (has === null) return should.type === 'row';
+  if (!mayReplace(has, should) && formatRevision(has.revision) !== formatRevision(should.revision)) return false;
+  const isSame =
+    has.type === should.type && (has.type !== 'row' || should.type !== 'row' || Buffer.compare(has.payload, should.payload) === 0);
+  return !(isSame && formatRevision(has.revision) === formatRevision(should.revision));
 }
 
 /** Those writes, in order, that are greater than what their keys hold by then. `stored[i]` is what the key of `writes[i]` holds. */

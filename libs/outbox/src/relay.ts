@@ -38,6 +38,7 @@ export class Relay<Row> implements Component {
   readonly #deeds: Deeds;
   readonly #published: Counter;
   readonly #repeated: Counter;
+  readonly #reconciled: Counter;
   readonly #stopping = new AbortController();
   #running: Promise<void> | null = null;
 
@@ -56,6 +57,8 @@ export class Relay<Row> implements Component {
         const entries = await this.#queue.length().catch(() => null);
         if (entries !== null) result.observe(entries, { kind: kind.name });
       });
+    const reconciled = 'Rows that the bucket did not hold as they are, and that were queued again, by kind';
+    this.#reconciled = meter.createCounter('outbox_reconciled', { description: reconciled });
     this.#repeated = meter.createCounter('outbox_repeated', { description: 'Batches that had to be read and written again, by kind' });
   }
 
@@ -131,6 +134,15 @@ export class Relay<Row> implements Component {
       'list expired': ({ place }) => queue.expired(place.bucket),
       purge: ({ place, tombstones }) => bucket.purge(place.bucket, tombstones),
       forget: ({ place, tombstones }) => queue.forget(place.bucket, tombstones),
+      'list rows': ({ place, reconciling }) => queue.rows(place.bucket, reconciling.cursor),
+      'look up': ({ place, rows }) => bucket.lookUp(place.bucket, rows),
+      'queue again': async ({ place, rows }) => {
+        const count = await queue.queueAgain(place.bucket, rows);
+        this.#reconciled.add(count, { kind: this.#options.kind.name });
+        const fields = { kind: this.#options.kind.name, count, keys: rows.slice(0, 5).map(({ key }) => key) };
+        if (count > 0) this.#options.log.warn(fields, 'rows were not in the bucket as they are: they are published again');
+        return count;
+      },
     };
   }
 }

@@ -230,6 +230,16 @@ export class Replica implements Process {
           redis.forget(place.bucket, tombstones);
           return null;
         }),
+      'list rows': ({ place, reconciling }) => atOnce(() => redis.listRows(place.bucket, reconciling.cursor, batchEntries)),
+      *'look up'({ place, rows }) {
+        const stored = [];
+        for (const { key } of rows) {
+          stored.push(nats.get(place.bucket, key, false)?.entry ?? null);
+          yield undefined;
+        }
+        return stored;
+      },
+      'queue again': ({ place, rows }) => atOnce(() => redis.queueAgain(place.bucket, rows)),
     };
   }
 }

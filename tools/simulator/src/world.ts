@@ -68,6 +68,13 @@ export class World extends Schedule {
     this.#isCut = true;
   }
 
+  /** Somebody takes a row out of the newest bucket. */
+  takeOut(key: string): void {
+    this.say(`${key} is taken out of the bucket`);
+    const bucket = this.nats.list().at(-1)!;
+    this.nats.purge(bucket, key, this.nats.lastSequence(bucket)!);
+  }
+
   /** Takes time, as a restart does: no two incarnations are opened in the same millisecond of Redis' clock. */
   wipeRedis(): void {
     this.say('Redis loses everything');

@@ -1,4 +1,4 @@
-import { RedisLink, RelayBucket, RelayQueue, RowTable, Store } from '@myelin/outbox';
+import { type ListedRow, RedisLink, RelayBucket, RelayQueue, RowTable, Store } from '@myelin/outbox';
 import { Lifecycle, Readiness, silentLog } from '@myelin/service';
 import { type ChildServer, startNats, startRedis } from '@myelin/service/testing';
 import {
@@ -59,7 +59,7 @@ it.each(Array.from({ length: seeds }, (_, seed) => seed))('Redis, calls of seed 
   await redisLink.run(async (client) => client.del('none', ...(await client.keys('myelin:stream:*'))));
   // Time stands still in the model: leases and tombstones are asked for with spans that no test takes.
   const model = new RedisModel(kind, () => Number(incarnation));
-  model.open((model.look('x') as { life: string }).life, 0n);
+  model.begin();
   const queues = ['A', 'B'].map((owner) => new RelayQueue({ kind: identities, redis: redisLink, store, owner, log: silentLog }));
   const table = new RowTable(identities, store);
   const rowOf = (number: number, value: string) => ({ number, labels: [value] });
@@ -103,6 +103,22 @@ it.each(Array.from({ length: seeds }, (_, seed) => seed))('Redis, calls of seed 
       }
       const byKey = (a: { key: string }, b: { key: string }) => a.key.localeCompare(b.key);
       return [[...real].sort(byKey), [...own].sort(byKey)];
+    },
+    async () => {
+      const bucket = { kind, incarnation, number: model.bucket.number - random.below(2) };
+      const [real, own] = [await queue.rows(bucket, '0'), model.listRows(bucket, '0', 500)];
+      if (real === null || own === null) return [real, own];
+      const sorted = (rows: readonly ListedRow[]) =>
+        [...rows].sort((a, b) => a.key.localeCompare(b.key)).map(({ key, record }) => [key, record]);
+      const few = sorted(real.rows)
+        .filter(() => random.chance(0.3))
+        .map(([key]) => key);
+      const isOneOf = ({ key }: ListedRow) => few.includes(key);
+      const ofKeys = (rows: readonly ListedRow[]) => rows.filter(isOneOf).sort((a, b) => a.key.localeCompare(b.key));
+      return [
+        [sorted(real.rows), real.cursor, await queue.queueAgain(bucket, ofKeys(real.rows))],
+        [sorted(own.rows), own.cursor, model.queueAgain(bucket, ofKeys(own.rows))],
+      ];
     },
     async () => {
       const { revision, rows } = await table.list();

@@ -1,5 +1,5 @@
 import type { Revision } from '@myelin/contracts/types';
-import type { ExpiredTombstone, IncarnationLook, Place, QueuedWrite, RelayAnswers } from '@myelin/outbox';
+import type { ExpiredTombstone, IncarnationLook, ListedRow, Place, QueuedWrite, RelayAnswers } from '@myelin/outbox';
 import { compareRevisions } from '@myelin/revision';
 import { type Bucket, formatBucket, type Write } from '@myelin/state-stream';
 import { Refusal } from '../machine.ts';
@@ -14,7 +14,7 @@ export class OtherIncarnation extends Refusal {
   }
 }
 
-interface Row {
+export interface Row {
   readonly revision: Revision;
   /** Null: a tombstone. */
   readonly value: string | null;
@@ -229,6 +229,37 @@ export class RedisModel {
     }
   }
 
+  /** Pages of rows by the order of their keys; null while something waits, or is being recovered. */
+  listRows({ incarnation }: Bucket, cursor: string, limit: number): RelayAnswers['list rows'] {
+    this.#believe(incarnation);
+    if (this.isBusy()) return null;
+    const keys = [...this.#contents.rows.keys()].sort();
+    const at = Number(cursor);
+    const rows = keys.slice(at, at + limit).map((key) => {
+      const row = this.#contents.rows.get(key)!;
+      return { key, record: recordOf(row), write: writeOf(key, row) };
+    });
+    return { cursor: at + limit < keys.length ? `${at + limit}` : '0', rows };
+  }
+
+  queueAgain({ incarnation, number }: Bucket, rows: readonly ListedRow[]): number {
+    this.#believe(incarnation);
+    if (this.#contents.isRecovering || this.#contents.bucket.number !== number) return 0;
+    const same = rows.filter(({ key, record }) => this.isAsListed(this.#contents.rows.get(key), record));
+    for (const { key } of same) this.#announce(key, { ...this.#contents.rows.get(key)!, revision: this.#nextRevision() });
+    if (same.length > 0) this.#note();
+    return same.length;
+  }
+
+  /** Whether what a bucket holds can't be all that Redis has. */
+  protected isBusy(): boolean {
+    return this.#contents.isRecovering || this.#contents.outbox.length > 0;
+  }
+
+  protected isAsListed(row: Row | undefined, record: string): boolean {
+    return row !== undefined && recordOf(row) === record;
+  }
+
   /** Whether something has been published behind it. */
   protected isBehind(revision: Revision, published: Revision | null): boolean {
     return published !== null && published.incarnation === revision.incarnation && revision.counter < published.counter;
@@ -250,8 +281,7 @@ export class RedisModel {
 
   #announce(key: string, row: Row): void {
     this.#contents.rows.set(key, row);
-    const { revision, value } = row;
-    this.#queue({ key, entry: value === null ? { type: 'tombstone', revision } : { type: 'row', revision, payload: Buffer.from(value) } });
+    this.#queue(writeOf(key, row));
   }
 
   #queue(write: Write): void {
@@ -262,6 +292,10 @@ export class RedisModel {
   #note(): void {
     this.#onState(this.revision, this.rows);
   }
+}
+
+function writeOf(key: string, { revision, value }: Row): Write {
+  return { key, entry: value === null ? { type: 'tombstone', revision } : { type: 'row', revision, payload: Buffer.from(value) } };
 }
 
 function recordOf({ revision, value, removedAtMs }: Row): string {

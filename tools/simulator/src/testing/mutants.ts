@@ -60,6 +60,13 @@ export const carriesAll: RelayDecision = (state: RelayState, answer) => {
   );
 };
 
+/** Nobody looks whether the bucket still holds all rows. */
+export const neverReconciles: RelayDecision = (state: RelayState, answer) => {
+  if (state.does !== 'hold lease' || state.place === null) return advanceRelay(state, answer);
+  const reconciling = { cursor: '0', begunAtMs: Number.POSITIVE_INFINITY };
+  return advanceRelay({ ...state, place: { ...state.place, reconciling } }, answer);
+};
+
 /** Nobody remembers how long the stream was. */
 export class NoLength extends RedisModel {
   override recall(incarnation: bigint) {
