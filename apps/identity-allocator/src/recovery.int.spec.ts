@@ -183,6 +183,30 @@ describe('C4: when Redis and NATS have lost everything', () => {
     expect(compareRevisions(a.identityRevision!, { incarnation: seen, counter: 5n })).toBeGreaterThan(0);
   });
 
+  it('C3: so is one that a node has seen which comes when the recovery is over, and nothing is lost by that', async () => {
+    const allocator = await cluster.startAllocator('--recovery-wait-ms', '1500');
+    const [n1, n2] = [await cluster.startNode(allocator, 1), await cluster.startNode(allocator, 2)];
+    const a = await n1.allocate('a', web, ['10.244.1.1']);
+    const addresses = cluster.consume<EndpointAddress>(streamKinds.endpoints);
+    await addresses.consumer.waitFor(a.endpointRevision!, 30_000);
+    const before = await untilIncarnation();
+    const seen = { incarnation: BigInt(Date.now()) + 3_600_000n, counter: 5n };
+    await expect(n2.report(allocator.client, seen)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await untilIncarnation()).toBe(seen.incarnation + 1n);
+    expect(cluster.redisCli('HGET', 'myelin:identity:reports', 'n2')).not.toContain(`${seen.incarnation}`);
+    // Who follows the old buckets gets the same rows in the new ones, none of them removed meanwhile; and numbers are what they were.
+    const again = await eventually(() => n1.allocate('a', web, ['10.244.1.1']), 30_000);
+    expect(again.identity).toBe(a.identity);
+    expect(compareRevisions(again.identityRevision!, seen)).toBeGreaterThan(0);
+    await addresses.consumer.waitFor(again.endpointRevision!, 30_000);
+    expect([addresses.rows.get('10.244.1.1')?.identity, addresses.removals]).toEqual([a.identity, []]);
+    await n2.report(allocator.client, again.identityRevision!);
+    expect(await untilIncarnation()).toBe(seen.incarnation + 1n);
+    expect(before).toBeLessThan(seen.incarnation);
+    const beyond = { incarnation: 2n ** 60n, counter: 1n };
+    await expect(n2.report(allocator.client, beyond)).rejects.toMatchObject({ code: 'invalid_argument' });
+  });
+
   it('what is presented when nothing is missing is of no use', async () => {
     const allocator: TestedAllocator = await cluster.startAllocator();
     const n1 = await cluster.startNode(allocator, 1);

@@ -17,6 +17,9 @@ export interface AppliedParts {
   readonly log: Log;
 }
 
+/** Redis' scripts reckon with doubles. */
+const greatestExact = BigInt(Number.MAX_SAFE_INTEGER) - 1n;
+
 /** Takes a node's report. While rows are on their way back there is no session to report for: the node registers, and is told to present what it knows. */
 export async function reportApplied({ registry, store }: AppliedParts, request: ReportAppliedRequest): Promise<Record<string, never>> {
   const session = readSession(request.node, request.session);
@@ -26,6 +29,8 @@ export async function reportApplied({ registry, store }: AppliedParts, request: 
     endpointRevision: endpoints = zeroRevision,
     nodeRevision: nodes = zeroRevision,
   } = request;
+  if ([identities, endpoints, nodes].some(({ incarnation }) => incarnation > greatestExact))
+    throw new MyelinError('invalid_argument', `node ${session.node} reports an incarnation that no clock has reached`);
   const result = await registry.report(session, { identities, endpoints, nodes });
   if (result.outcome !== 'ok') throw sessionRefusal(`node ${session.node}`, session.node, result);
   return {};

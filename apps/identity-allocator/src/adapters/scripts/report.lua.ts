@@ -1,11 +1,18 @@
 /**
- * Notes what a node has applied, and that it lives. Invariants: a report of another registration changes nothing; within one, no component goes back.
- * ARGV: node, registration, lease in milliseconds, identities, endpoints, nodes (revisions as "incarnation counter"). Answers {'ok'} or a session's refusal.
+ * Notes what a node has applied, and that it lives. Invariants: a report of another registration changes nothing; within one, no component goes back; an incarnation that a node has seen is exceeded (C3): it would take
+ * nothing that is published under a lesser one, and its report would count for what it has never read.
+ * ARGV: node, registration, lease in milliseconds, identities, endpoints, nodes (revisions as "incarnation counter"). Answers {'ok'}, a session's refusal, or {'incarnation'} as the prelude does: another one holds from here on.
  */
 export const report = /* lua */ `
 local node, registration = ARGV[2], ARGV[3]
 local refusal = refuse_registration(node, registration)
 if refusal then return refusal end
+local greatest = 0
+for i = 5, 7 do greatest = math.max(greatest, tonumber(string.match(ARGV[i], '^%d+'))) end
+if greatest > tonumber(incarnation) then
+  redis.call('SET', 'myelin:incarnation', string.format('%.0f', greatest + 1))
+  return {'incarnation'}
+end
 local known = read_report(node)
 if not known or known.registration ~= registration then known = new_report(registration, ARGV[4]) end
 known.lease_end = lease_end(ARGV[4])
