@@ -44,4 +44,28 @@ describe('the tables of a node', () => {
     expect(maps.lookup('10.96.0.1:80/TCP', 77)).toMatch(/^10\.1\./);
     expect(maps.backends.size).toBe(mostOfPool);
   });
+
+  it.each([
+    [0, 1],
+    [1, 0],
+    [1, 3],
+    [3, 1],
+    [2, 0],
+  ])('come to what is wanted wherever a writer was killed between %i and %i backends', (from, to) => {
+    const options = { size: 251, seed: 'lab' } as const;
+    const wanted = { addresses: [], frontends: [...changes(pool(to)).frontends.values()].map((one) => one!), pools: [pool(to)] };
+    const fresh = new KernelMaps();
+    for (const step of new NodeTables(options).replace(wanted)) fresh.write(step);
+    const writer = new NodeTables(options);
+    const [before, after] = [writer.apply(changes(pool(from))), writer.apply(changes(pool(to)))];
+    for (let made = 0; made < after.length; made++) {
+      const maps = new KernelMaps();
+      for (const step of [...before, ...after.slice(0, made)]) maps.write(step);
+      maps.interrupted = true;
+      for (const step of NodeTables.adopt(options, maps.held(), wanted).steps) maps.write(step);
+      for (const position of [0, 100, 250])
+        expect(maps.lookup('10.96.0.1:80/TCP', position), `${made} writes`).toBe(fresh.lookup('10.96.0.1:80/TCP', position));
+      expect(maps.sizes()).toEqual(fresh.sizes());
+    }
+  });
 });

@@ -112,17 +112,18 @@ export class NodeTables {
     for (let number = this.#lastNumber; number > 0; number--) if (!held.pools.has(number)) this.#freeNumbers.push(number);
   }
 
-  /** The same writes, but tables whole, whatever they hold. `held`: pools that have one. */
+  /** The same writes, but tables and pools' rows whole, whatever they hold: rows of backends may have been written that the row of their pool doesn't speak of. `held`: pools that have a table. */
   #withAllTables(steps: readonly Step[], held: ReadonlySet<number>): readonly Step[] {
     const others = steps.filter(({ map }) => map !== 'table' && map !== 'tables');
     const tables = new Map([...this.#pools.values()].map((pool) => [pool.number, tableOf(pool, this.#options)]));
     const whole = [...tables].flatMap(([pool, table]): Step[] => (table === null ? [] : [{ map: 'tables', pool, table }]));
     const gone = [...held].flatMap((pool): Step[] => (tables.get(pool) == null ? [{ map: 'tables', pool, table: null }] : []));
+    const rows = [...this.#pools.values()].map((pool): Step => ({ map: 'pools', pool: pool.number, row: poolRow(pool) }));
     // Nor does anybody know which epochs were raised.
     const epochs = [...tables.keys()].map((pool): Step => ({ map: 'epochs', pool }));
     const first = others.findIndex(({ map }) => map === 'epochs');
     const at = first < 0 ? others.length : first;
-    return [...whole, ...others.slice(0, at), ...epochs, ...others.slice(at), ...gone];
+    return [...whole, ...others.slice(0, at), ...rows, ...epochs, ...others.slice(at), ...gone];
   }
 
   #put(name: string, pool: Pool, plan: Plan): void {
