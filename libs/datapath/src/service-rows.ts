@@ -59,10 +59,10 @@ export function memberKey(pool: number, { address, port }: Pick<BackendRow, 'add
   return poolMemberKeyCodec.encode({ pool, port, address: toBytes(addressOfText(address)) });
 }
 
-/** A table as its blocks lie in memory; what is beyond the last position is zero. */
+/** A table as its blocks lie in memory, in this machine's byte order; what is beyond the last position is zero. */
 export function tableBytes(table: Uint16Array): Buffer {
   const bytes = Buffer.alloc(blocksOf(table.length) * TABLE_BLOCK * 2);
-  for (const [position, slot] of table.entries()) bytes.writeUInt16LE(slot, position * 2);
+  bytes.set(new Uint8Array(table.buffer, table.byteOffset, table.byteLength));
   return bytes;
 }
 

@@ -64,7 +64,10 @@ export function tableOf({ pool, slots }: NumberedPool, options: TableOptions): U
   if (usable.length < 2) return null;
   const named = usable.map((backend) => ({ name: backendName(pool, backend), weight: backend.weight }));
   const bySlot = named.map(({ name }) => slots.get(name)!);
-  return Uint16Array.from(maglevTable(named, options), (index) => bySlot[index]!);
+  // In place, by a plain loop: `from` with a function takes four times as long as all of the table's making.
+  const table = maglevTable(named, options);
+  for (let position = 0; position < table.length; position++) table[position] = bySlot[table[position]!]!;
+  return table;
 }
 
 /** Whether two states of a pool have the same table, without making it: the same backends take new flows, with the same weights. */
