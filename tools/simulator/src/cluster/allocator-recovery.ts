@@ -1,4 +1,4 @@
-import { type KnownRow, type KnownState, mergeKnown } from '@myelin/identity-recovery';
+import { type KnownRow, type KnownRows, type KnownState, mergeKnown } from '@myelin/identity-recovery';
 import { decideRecovery } from '@myelin/outbox';
 import { laterRevision, type Revision, zeroRevision } from '@myelin/revision';
 import type { Doing, Machine, Process } from '../machine.ts';
@@ -89,8 +89,7 @@ export class AllocatorRecovery {
       nodes: wholeOf(registry.nodes),
     };
     this.#beyond = Object.fromEntries(Object.entries(whole).map(([kind, known]) => [kind, lastOf(known)]));
-    const presented = <Row>(kind: RecoveryKind) => rows.get(kind)! as ReadonlyMap<string, KnownRow<Row>>;
-    const nodes = mergeKnown(whole.nodes, presented<NodeRow>('nodes'));
+    const nodes = mergeKnown(whole.nodes, rows.get('nodes')! as KnownRows<NodeRow>);
     const decision = decideRecovery({
       incarnation,
       isWhole: whole.identities !== null && whole.endpoints !== null && whole.nodes !== null,
@@ -101,18 +100,29 @@ export class AllocatorRecovery {
         missing: [...nodes].flatMap(([name, { row }]) => (row === null || claims.has(name) ? [] : [name])),
       },
     });
-    if (decision.does === 'wait') return null;
-    return this.#plan({
-      identities: mapRows(mergeKnown(whole.identities, presented<IdentityRow>('identities')), ({ number, labels }) => ({
-        number,
-        labels: [labels],
-      })),
-      endpoints: mapRows(mergeKnown(whole.endpoints, presented<EndpointRow>('endpoints')), (row) => ({ ...row, namespace: '', name: '' })),
-      nodes,
-      areNodesWhole: whole.nodes !== null,
-      claims,
-    });
+    return decision.does === 'wait' ? null : this.#plan(lostOf(whole, { rows, claims }));
   }
+}
+
+/** Whole buckets; null: there is none. */
+export interface Whole {
+  readonly identities: KnownRows<IdentityRow> | null;
+  readonly endpoints: KnownRows<EndpointRow> | null;
+  readonly nodes: KnownRows<NodeRow> | null;
+}
+
+/** What is known in all, as libs/identity-recovery takes it. */
+export function lostOf(whole: Whole, { rows, claims }: Pick<Gathered, 'rows' | 'claims'>): Lost {
+  const presented = <Row>(kind: RecoveryKind) => rows.get(kind)! as KnownRows<Row>;
+  const identities = mergeKnown(whole.identities, presented<IdentityRow>('identities'));
+  const endpoints = mergeKnown(whole.endpoints, presented<EndpointRow>('endpoints'));
+  return {
+    identities: mapRows(identities, ({ number, labels }) => ({ number, labels: [labels] })),
+    endpoints: mapRows(endpoints, (row) => ({ ...row, namespace: '', name: '' })),
+    nodes: mergeKnown(whole.nodes, presented<NodeRow>('nodes')),
+    areNodesWhole: whole.nodes !== null,
+    claims,
+  };
 }
 
 const wholeOf = <Row>({ bucket }: StateLog<Row>) => (bucket === null ? null : knownAt({ bucket, at: bucket.published }));
