@@ -16,7 +16,9 @@ import { connect } from '@nats-io/transport-node';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BucketRecovery, RedisLink, Relay, RelayQueue, RowTable, Store } from './index.ts';
+import { stateScript } from './script.ts';
 import { lookAtIncarnation, openIncarnation } from './scripts/incarnation.lua.ts';
+import { recoveryLua, restore, standing } from './scripts/recovery.lua.ts';
 
 const { identities } = streamKinds;
 const identity = (number: number, label: string): Identity => ({ number, labels: [label] });
@@ -358,6 +360,27 @@ describe('an incarnation', () => {
     await expect(store.acceptEmpty(first)).rejects.toMatchObject({ code: 'failed_precondition' });
     await sleep(1200);
     expect(isTold(`accept-empty ${second}`)).toBe(true);
+  });
+
+  it('C4: takes a scope’s rows back once, and a word that was given up for another incarnation for none', async () => {
+    const { table, store, ready } = publisher({ relay: false });
+    await ready();
+    const [direct, run] = [raw(), (text: string, ...args: string[]) => store.run(stateScript(text, recoveryLua), 'ipam', ...args)];
+    const row = (label: string) => ['identities', '300', JSON.stringify(identity(300, label))];
+    await direct.sadd('myelin:recovering', 'ipam');
+    await direct.set('myelin:accepted', '7');
+    expect(await run(standing)).toEqual(['ok', '0']);
+    await direct.set('myelin:accepted', (await direct.get('myelin:incarnation'))!);
+    expect(await run(standing)).toEqual(['ok', '1']);
+    expect(await run(restore, ...row('k8s:a=1'))).toEqual(['ok']);
+    expect(await run(standing)).toEqual(['over']);
+    await table.change([identity(300, 'k8s:a=2')], []);
+    expect(await run(restore, ...row('k8s:a=1'))).toEqual(['over']);
+    expect((await table.get(['300']))[0]?.row.labels).toEqual(['k8s:a=2']);
+    // Nothing recovers: there is nothing to give up.
+    await expect(store.acceptEmpty(BigInt((await direct.get('myelin:incarnation'))!))).rejects.toMatchObject({
+      code: 'failed_precondition',
+    });
   });
 
   it('C4: is opened for those only who looked at the same life of Redis', async () => {

@@ -87,6 +87,10 @@ async function held(model: RegistryModel): Promise<readonly [unknown, unknown]> 
   const sorted = (list: readonly string[]) => [...list].sort();
   const ofNodes = await Promise.all(nodes.map((node) => link.run((client) => client.hgetall(`myelin:identity:endpoints:${node}`))));
   const reports = await link.run((client) => client.hgetall('myelin:identity:reports'));
+  const hash = (name: string) => link.run((client) => client.hgetall(`myelin:identity:${name}`));
+  const [former, freed] = [await hash('former'), await hash('freed')];
+  const departed = await link.run((client) => client.get('myelin:identity:departed'));
+  const text = ({ incarnation: of, counter }: Revision) => `${of} ${counter}`;
   const [realIdentities, realEndpoints] = [await identities.list(), await endpoints.list()];
   const real = {
     identities: [realIdentities.revision, sorted(realIdentities.rows.map(({ row }) => `${row.number} ${row.labels}`))],
@@ -96,6 +100,10 @@ async function held(model: RegistryModel): Promise<readonly [unknown, unknown]> 
     ],
     held: ofNodes.map((all) => sorted(Object.entries(all).map(([uid, record]) => `${uid} ${record.replace(/ \d+/, '')}`.trim()))),
     reports: sorted(Object.entries(reports).map(([node, record]) => `${node} ${withoutClock(record)}`)),
+    former: sorted(Object.keys(former)),
+    freed: sorted(Object.entries(freed).map(([number, at]) => `${number} ${at.split(' ').slice(1).join(' ')}`)),
+    departed: departed ?? '0 0',
+    presented: await link.run((client) => client.keys('myelin:identity:recovery:*')),
   };
   const own = {
     identities: [model.identities.revision, sorted([...model.identities.rows.values()].map(({ row }) => `${row.number} ${row.labels}`))],
@@ -105,6 +113,10 @@ async function held(model: RegistryModel): Promise<readonly [unknown, unknown]> 
     ],
     held: nodes.map((node) => sorted(model.heldBy(node).map(([uid, one]) => `${uid} ${one.numbers} ${one.addresses.join(' ')}`.trim()))),
     reports: sorted([...model.reports].map(([node, record]) => `${node} ${withoutClock(formatReport(record))}`)),
+    former: sorted(model.quarantine.former.map(String)),
+    freed: sorted([...model.quarantine.freed].map(([number, removal]) => `${number} ${text(removal)}`)),
+    departed: text(model.quarantine.departed),
+    presented: [],
   };
   return [real, own];
 }
@@ -122,13 +134,14 @@ async function lose(model: RegistryModel, random: Random): Promise<void> {
             revision: { counter },
           },
         ]) => {
-          const known = { revision: { ...before, counter: counter + BigInt(random.below(2)) }, row: random.chance(0.1) ? null : row };
+          const known = { revision: { ...before, counter: counter + BigInt(random.below(2)) }, row: random.chance(0.2) ? null : row };
           return random.chance(0.7) ? [{ kind, key, known }] : [];
         },
       ),
     );
     const labelsOf = (number: number) => model.identities.rows.get(`${number}`)?.row.labels ?? 'G';
-    const claims = model.heldBy(node).map(([uid, { numbers }]) => ({
+    const still = model.heldBy(node).filter(() => random.chance(0.6));
+    const claims = still.map(([uid, { numbers }]) => ({
       uid,
       numbers: numbers.map((number) => ({
         number,
@@ -152,12 +165,12 @@ async function lose(model: RegistryModel, random: Random): Promise<void> {
   await begin();
   await link.run((client) => client.sadd('myelin:recovering', 'identity-allocator'));
   const run: ScriptRunner = (script, ...args) => store.runUnder(incarnation, script, ...args);
-  const payloadOf = ({ kind, known: { row } }: PresentedRow) => {
+  const payloadOf = ({ kind, key, known: { row } }: PresentedRow) => {
     if (row === null) return null;
     const full = {
       identities: { labels: [(row as IdentityRow).labels] },
       endpoints: { namespace: 'ns', name: (row as EndpointRow).endpointUid },
-      nodes: { uid: 'u', addresses: [], podCidrs: [] },
+      nodes: { uid: 'u', addresses: [], podCidrs: [`10.0.${key.slice(1)}.0/24`] },
     };
     return JSON.stringify({ ...row, ...full[kind] });
   };

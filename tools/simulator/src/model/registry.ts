@@ -47,6 +47,12 @@ export class RegistryModel {
     return [...(this.contents.held.get(node) ?? [])];
   }
 
+  /** Numbers that are nobody's: from which revision of their removal on they count as forgotten; and the last removal of a node. */
+  get quarantine(): { readonly former: readonly number[]; readonly freed: ReadonlyMap<number, Revision>; readonly departed: Revision } {
+    const { former, freed, departed } = this.contents;
+    return { former: [...former.keys()], freed: new Map([...freed].map(([number, { removal }]) => [number, removal])), departed };
+  }
+
   get reports(): Map<string, ReportRecord> {
     return this.contents.reports;
   }
