@@ -35,21 +35,30 @@ local function find_number()
   local known = redis.call('HGET', 'myelin:identity:sets', labels)
   if known then return known end
   local sha = redis.sha1hex(labels)
-  local function is_free(number, even_if_used)
+  local function is_free(number)
     if read_row('identities', number) then return false end
     local former = redis.call('HGET', 'myelin:identity:former', number)
-    return not former or former == sha or (even_if_used and is_quarantine_over(number, quarantine_ms))
+    return not former or former == sha
   end
   for i = candidates_at, #ARGV do
-    if is_free(ARGV[i], false) then return ARGV[i] end
+    if is_free(ARGV[i]) then return ARGV[i] end
   end
-  if redis.call('HLEN', 'myelin:identity:sets') >= 65280 then return nil end
-  for _, even_if_used in ipairs({false, true}) do
+  local first = tonumber(ARGV[candidates_at])
+  -- A number is in one of the two, or was never given. Where all are, they aren't tried one by one: that took longer than callers wait.
+  if redis.call('HLEN', 'myelin:identity:sets') + redis.call('HLEN', 'myelin:identity:former') < 65280 then
     for offset = 0, 65279 do
-      local number = string.format('%.0f', 256 + (tonumber(ARGV[candidates_at]) - 256 + offset) % 65280)
-      if is_free(number, even_if_used) then return number end
+      local number = string.format('%.0f', 256 + (first - 256 + offset) % 65280)
+      if is_free(number) then return number end
     end
   end
+  local former = redis.call('HGETALL', 'myelin:identity:former')
+  local nearest, distance = nil, 65280
+  for i = 1, #former, 2 do
+    if former[i + 1] == sha then return former[i] end
+    local offset = (tonumber(former[i]) - first) % 65280
+    if offset < distance and is_quarantine_over(former[i], quarantine_ms) then nearest, distance = former[i], offset end
+  end
+  return nearest
 end
 local number = find_number()
 if not number then return {'exhausted'} end
