@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 // most of the time goes into waiting; what needs the kernel's tables or Redis and NATS runs one file after the other.
 const files = (suffix: string) => ['apps', 'libs', 'tools'].map((folder) => `${folder}/*/src/**/*.${suffix}.ts`);
 /** Emulated processors (tools/kernel-vm) are slow, and shared. */
-const patience = process.env.MYELIN_EMULATED === '1' ? 600_000 : 60_000;
+const patience = process.env.MYELIN_EMULATED === '1' ? 600_000 : 180_000;
 const serial = { fileParallelism: false, maxWorkers: 1, testTimeout: patience, hookTimeout: patience };
 const unitOnly = ['**/*.int.spec.ts', '**/*.priv.spec.ts', '**/*.prop.spec.ts', '**/node_modules/**', '**/dist/**'];
 

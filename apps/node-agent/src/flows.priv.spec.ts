@@ -28,7 +28,7 @@ beforeAll(async () => {
   [web, client] = await Promise.all([create('web'), create('client')]);
   await node.policies().apply({ documents: [closed] });
   await eventually(async () => (await node.agent().listEndpoints({})).endpoints.some(({ ingressIsolated }) => ingressIsolated));
-}, 60_000);
+});
 afterAll(() => node?.close());
 
 async function lastFlows(filter: Partial<MonitorRequest>): Promise<Flow[]> {

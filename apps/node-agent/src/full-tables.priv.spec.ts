@@ -54,7 +54,7 @@ beforeAll(async () => {
     const { appliedPolicyRevision } = await node.agent().getStatus({});
     return appliedPolicyRevision?.counter === revision!.counter;
   });
-}, 60_000);
+});
 afterAll(() => node?.close());
 
 describe('a table without room', () => {

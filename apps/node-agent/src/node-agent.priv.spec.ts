@@ -49,7 +49,7 @@ beforeAll(async () => {
   [web, client] = await Promise.all([create('web'), create('client')]);
   [webTalker, clientTalker] = [node.talker(web.spec!.netns), node.talker(client.spec!.netns)];
   await Promise.all([80, 81].map((port) => webTalker.listen(port)));
-}, 60_000);
+});
 afterAll(() => node?.close());
 
 describe('a node with two pods', () => {
@@ -202,7 +202,7 @@ describe('an endpoint that is deleted', () => {
 });
 
 describe('an endpoint that the allocator refuses what it had (C1)', () => {
-  it('is cut off with its open connections, says why, and comes back when it is given its number again', { timeout: 60_000 }, async () => {
+  it('is cut off with its open connections, says why, and comes back when it is given its number again', async () => {
     const address = web.addresses[v4]!;
     const connection = await clientTalker.open(address, 80);
     expect(await connection.talk()).toBe('echoed');
