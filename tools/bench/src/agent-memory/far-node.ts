@@ -22,7 +22,8 @@ export async function publishFarEndpoints(lab: Lab, clients: LabClients): Promis
   const { registration } = await identities.registerNode({ name: node, uid: node, addresses: ['10.99.0.200'], podCidrs });
   const session = { registration, counter: 1n };
   // Its peers know a node that has applied all that was current when it registered.
-  const all = { incarnation: BigInt(Number.MAX_SAFE_INTEGER), counter: 0n };
+  const { revision } = await identities.list({ labels: [] });
+  const all = { incarnation: revision!.incarnation, counter: 1n << 40n };
   await identities.reportApplied({ node, session, identityRevision: all, endpointRevision: all, nodeRevision: all });
   await identities.activateNode({ node, session });
   const unknown = { identityRevision: undefined, endpointRevision: undefined, nodeRevision: undefined };
