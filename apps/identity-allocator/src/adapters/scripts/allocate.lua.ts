@@ -54,9 +54,10 @@ local function find_number()
   local former = redis.call('HGETALL', 'myelin:identity:former')
   local nearest, distance = nil, 65280
   for i = 1, #former, 2 do
-    if former[i + 1] == sha then return former[i] end
-    local offset = (tonumber(former[i]) - first) % 65280
-    if offset < distance and is_quarantine_over(former[i], quarantine_ms) then nearest, distance = former[i], offset end
+    local offset, is_own = (tonumber(former[i]) - first) % 65280, former[i + 1] == sha
+    -- What the set itself had comes before all others.
+    if is_own then offset = offset - 65280 end
+    if offset < distance and (is_own or is_quarantine_over(former[i], quarantine_ms)) then nearest, distance = former[i], offset end
   end
   return nearest
 end
