@@ -118,7 +118,7 @@ export function advance(record: EndpointRecord, event: EndpointEvent): Step {
     case 'updated':
       return updated(record, event.spec);
     case 'disowned':
-      return { ...updated({ ...record, disowned: record.inForce !== null }, record.spec) };
+      return updated({ ...record, disowned: record.inForce !== null }, record.spec);
     case 'refused':
       return record.disowned === true ? cutOff(record, event.message) : unchanged;
     case 'linked':

@@ -1,4 +1,4 @@
-import { formatRevision } from '@myelin/revision';
+import { compareRevisions } from '@myelin/revision';
 import { type Bucket, type Entry, formatBucket, mayReplace, type Write } from '@myelin/state-stream';
 
 /** Where a relay writes, and what it knows of that place. */
@@ -251,10 +251,9 @@ function isForeignMarker({ entry }: Write, bucket: Bucket): boolean {
 /** Whether a bucket doesn't hold what it should. A tombstone may be gone; and what is greater was written since, or by somebody who knows more: it stays. */
 function isMissing(should: Entry, has: Entry | null): boolean {
   if (has === null) return should.type === 'row';
-  if (!mayReplace(has, should) && formatRevision(has.revision) !== formatRevision(should.revision)) return false;
-  const isSame =
-    has.type === should.type && (has.type !== 'row' || should.type !== 'row' || Buffer.compare(has.payload, should.payload) === 0);
-  return !(isSame && formatRevision(has.revision) === formatRevision(should.revision));
+  const order = compareRevisions(has.revision, should.revision);
+  if (order !== 0) return order < 0;
+  return has.type !== should.type || (has.type === 'row' && should.type === 'row' && Buffer.compare(has.payload, should.payload) !== 0);
 }
 
 /** Those writes, in order, that are greater than what their keys hold by then. `stored[i]` is what the key of `writes[i]` holds. */

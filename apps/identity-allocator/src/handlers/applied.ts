@@ -6,7 +6,7 @@ import { zeroRevision } from '@myelin/revision';
 import { type Log, MyelinError } from '@myelin/service';
 import type { Registry } from '../adapters/registry.ts';
 import { sessionRefusal } from './refusal.ts';
-import { readNodeName, readSession } from './request.ts';
+import { greatestExact, readNodeName, readSession } from './request.ts';
 
 /** What the calls about applied revisions need. */
 export interface AppliedParts {
@@ -16,9 +16,6 @@ export interface AppliedParts {
   readonly appliedWithinMs: number;
   readonly log: Log;
 }
-
-/** Redis' scripts reckon with doubles. */
-const greatestExact = BigInt(Number.MAX_SAFE_INTEGER) - 1n;
 
 /** Takes a node's report. While rows are on their way back there is no session to report for: the node registers, and is told to present what it knows. */
 export async function reportApplied({ registry, store }: AppliedParts, request: ReportAppliedRequest): Promise<Record<string, never>> {

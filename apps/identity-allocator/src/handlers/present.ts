@@ -6,13 +6,11 @@ import { MyelinError } from '@myelin/service';
 import { type StreamKind, streamKinds } from '@myelin/state-stream';
 import { type PresentedRow, presentState } from '../adapters/recovery.ts';
 import { readLabelSet } from '../domain/label-set.ts';
-import { readNodeName, readWord } from './request.ts';
+import { greatestExact, readNodeName, readWord } from './request.ts';
 
 const kinds: ReadonlyMap<string, StreamKind<unknown>> = new Map(
   [streamKinds.identities, streamKinds.endpoints, streamKinds.nodes].map((kind) => [kind.name, kind as StreamKind<unknown>]),
 );
-/** Redis' scripts reckon with doubles. */
-const greatestExact = BigInt(Number.MAX_SAFE_INTEGER) - 1n;
 
 /** Takes what a node knows after a loss of Redis. */
 export async function takeState(store: Store, request: PresentStateRequest): Promise<PresentStateResponse> {

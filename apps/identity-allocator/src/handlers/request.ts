@@ -4,6 +4,9 @@ import { expectedDnsSubdomain } from '@myelin/labels';
 import { MyelinError } from '@myelin/service';
 import type { CallerSession } from '../adapters/registry.ts';
 
+/** Greatest number of a revision that is taken: Redis' scripts reckon with doubles, and add one. */
+export const greatestExact = BigInt(Number.MAX_SAFE_INTEGER) - 1n;
+
 const invalid = (message: string) => new MyelinError('invalid_argument', message);
 
 /** Checks a node's name. */

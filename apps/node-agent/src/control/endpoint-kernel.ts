@@ -60,20 +60,19 @@ export class EndpointKernel {
 
   /** Puts `inForce` in force: entry and addresses change in one turn of the clock. Its policy must be in the maps. */
   enforce(record: EndpointRecord): void {
-    const ifindex = interfaceIndex(hostInterfaceName(record.spec.uid));
-    if (ifindex === null) return;
-    this.#datapath.clock.turn(() => {
-      this.#write(record, ifindex, true);
-      this.#setPeers(record);
-    });
+    this.#change(record, true);
   }
 
   /** Takes the ready flag back in one turn of the clock: what the endpoint sends and what is sent to it drops (203), open connections too; its pair and its room in the maps stay. */
   cutOff(record: EndpointRecord): void {
+    this.#change(record, false);
+  }
+
+  #change(record: EndpointRecord, isReady: boolean): void {
     const ifindex = interfaceIndex(hostInterfaceName(record.spec.uid));
     if (ifindex === null) return;
     this.#datapath.clock.turn(() => {
-      this.#write(record, ifindex, false);
+      this.#write(record, ifindex, isReady);
       this.#setPeers(record);
     });
   }
