@@ -43,6 +43,13 @@ async function lastFlows(filter: Partial<MonitorRequest>): Promise<Flow[]> {
   return flows;
 }
 
+/** What the kernel's row of an endpoint says of its ready flag. */
+async function isReady({ slot }: Endpoint): Promise<string | undefined> {
+  for await (const { rows } of node.agent().readMap({ map: 'endpoints' }))
+    for (const { cells } of rows) if (cells[0] === String(slot)) return cells.at(-1);
+  return undefined;
+}
+
 beforeAll(async () => {
   node = await LoneNode.create();
   await node.startAgent();
@@ -219,6 +226,8 @@ describe('an endpoint that the allocator refuses what it had (C1)', () => {
     await eventually(async () => (await message()).startsWith('cut off: '), 20_000);
     expect(await answerOf(clientTalker, address, 80)).toBe('timeout');
     expect(await connection.talk()).not.toBe('echoed');
+    // By now the address is another node's and the number nobody's, which alone would stop both: the kernel's own row has to say it.
+    expect(await isReady(web)).toBe('no');
     expect(node.metric('endpoint_cut_off')).toBe(1);
     await node.ready();
     node.exec('redis-cli', 'HDEL', rows, address);
@@ -227,6 +236,7 @@ describe('an endpoint that the allocator refuses what it had (C1)', () => {
       state: 'ready',
       identity: web.identity,
     });
+    expect(await isReady(web)).toBe('yes');
     expect(node.metric('endpoint_cut_off')).toBe(0);
   });
 });

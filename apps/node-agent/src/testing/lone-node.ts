@@ -9,7 +9,7 @@ import { AgentServiceService, type EndpointSpec } from '@myelin/contracts/agent'
 import { IdentityServiceService } from '@myelin/contracts/identity';
 import { PolicyServiceService } from '@myelin/contracts/policy';
 import { Channel, clientOf, parseTarget, type RpcClient } from '@myelin/rpc';
-import { eventually } from '@myelin/service/testing';
+import { buildBundle, eventually } from '@myelin/service/testing';
 import type { TalkerAnswer, TalkerQuestion } from './talker.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..', '..');
@@ -83,8 +83,7 @@ export class LoneNode {
     node.#addNamespaces();
     mkdirSync(node.#path('bpf'));
     mountBpfFileSystem(node.#path('bpf'));
-    for (const app of [...services, 'node-agent'])
-      execFileSync(process.execPath, [join(root, 'tools/setup/src/bundle.mjs'), join(root, 'apps', app)]);
+    for (const app of [...services, 'node-agent']) buildBundle(app);
     await node.#startControlPlane();
     return node;
   }

@@ -13,9 +13,9 @@ export interface BundledService {
   readonly stop: () => Promise<number | null>;
 }
 
-/** Builds the bundle of an app ("ipam") and returns its file. */
+/** Builds the bundle of an app ("ipam") if what it is made of has changed, and returns its file. */
 export function buildBundle(app: string): string {
-  execFileSync(process.execPath, [join(root, 'tools', 'setup', 'src', 'bundle.mjs'), join(root, 'apps', app)]);
+  execFileSync(process.execPath, [join(root, 'tools', 'setup', 'src', 'bundle.mjs'), join(root, 'apps', app), '--if-stale']);
   return join(root, 'apps', app, 'dist', 'main.mjs');
 }
 
