@@ -27,6 +27,9 @@ const objectFile = join(import.meta.dirname, '..', '..', 'build', 'pod.o');
 /** Of each flow table: enough for a minute's flows, which is how long one is remembered. */
 const flowBuckets = 16384;
 
+/** Of each address table: every world looks through all of it for rows of the one before. */
+const addressRows = 4096;
+
 /** Policy's and whom it is about. */
 type PolicedTables = Omit<Tables, 'services'>;
 
@@ -92,6 +95,7 @@ export class WorldNode {
       object.setMaxEntries(map, flowBuckets);
       object.setVariable(mask, integerKey(flowBuckets - 1));
     }
+    for (const map of ['addresses_v4', 'addresses_v6']) object.setMaxEntries(map, addressRows);
     object.setMaxEntries('events', 65536);
     await object.load();
     return new WorldNode(number, object, await openTables(object));

@@ -1,6 +1,6 @@
 import { type Address, address } from '@myelin/address';
 import { identityLabels, labelSetKey, reservedIdentities } from '@myelin/labels';
-import { formatManifestError, parseManifests } from '@myelin/manifest';
+import { formatManifestError, type Manifest } from '@myelin/manifest';
 import type { CompiledPolicy, Policy, PolicyReference } from '@myelin/policy-model';
 import { parsePolicy } from '@myelin/policy-parse';
 import type { OracleDecision } from '../decide.ts';
@@ -13,7 +13,7 @@ import type { OracleEnd, OracleEndpoint, OracleFlow, OracleWorld } from '../worl
 
 const read = new WeakMap<OracleWorld['policies'], readonly Policy[]>();
 
-/** Reads a world's policies from their text, as `apply` would, each world's once. Throws when one is refused: what is drawn must be valid. */
+/** A world's policies as the engine reads them, each world's once. Throws when one is refused: what is drawn must be valid. How objects come out of text is tested in libs/manifest. */
 export function enginePolicies({ policies }: Pick<OracleWorld, 'policies'>): readonly Policy[] {
   const known = read.get(policies) ?? parse(policies);
   read.set(policies, known);
@@ -21,12 +21,30 @@ export function enginePolicies({ policies }: Pick<OracleWorld, 'policies'>): rea
 }
 
 function parse(policies: OracleWorld['policies']): Policy[] {
-  const { manifests, errors } = parseManifests([{ file: 'drawn', text: policies.map((policy) => JSON.stringify(policy)).join('\n---\n') }]);
-  const parsed = manifests.map(parsePolicy);
-  const refused = [...errors, ...parsed.flatMap((one) => (one.ok ? [] : one.errors))];
-  if (refused.length > 0) throw new Error(refused.map(formatManifestError).join('\n'));
-  return parsed.flatMap((one) => (one.ok ? [one.policy] : []));
+  return policies.map((policy, index) => {
+    // As text would give it: fields without a value aren't there.
+    const value = JSON.parse(JSON.stringify(policy)) as Manifest['value'] & Pick<Manifest, 'apiVersion' | 'kind'>;
+    const parsed = parsePolicy({
+      file: 'drawn',
+      document: index + 1,
+      apiVersion: value.apiVersion,
+      kind: value.kind,
+      value,
+      errorAt: placed,
+    });
+    if (!parsed.ok) throw new Error(parsed.errors.map(formatManifestError).join('\n'));
+    return parsed.policy;
+  });
 }
+
+const placed: Manifest['errorAt'] = ({ path, ...problem }) => ({
+  file: 'drawn',
+  document: 1,
+  line: 1,
+  column: 1,
+  path: path.join('.'),
+  ...problem,
+});
 
 /** Numbers for the label sets of a world's endpoints. */
 export interface Numbering {
