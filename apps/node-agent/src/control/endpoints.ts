@@ -3,6 +3,7 @@ import { type Address, parseAddress } from '@myelin/address';
 import type { Revision } from '@myelin/contracts/types';
 import { DatapathError, type EndpointTable, type Peer } from '@myelin/datapath';
 import {
+  type Assignment,
   advance,
   createEndpoint,
   type EndpointEffect,
@@ -60,6 +61,8 @@ interface Work {
   kernel: Promise<void>;
   /** The last detach; rejects when it failed. */
   detached: Promise<void>;
+  /** The number whose policy was asked for last. */
+  wanted: Assignment | null;
   /** Its addresses were another endpoint's (or that isn't known any more): others must have heard that they are its own (design C5). */
   isReused: boolean;
 }
@@ -259,6 +262,7 @@ export class Endpoints {
       asking: new AbortController(),
       kernel: Promise.resolve(),
       detached: Promise.resolve(),
+      wanted: null,
       isReused: true,
     };
     this.#work.set(uid, work);
@@ -299,7 +303,7 @@ export class Endpoints {
         void this.#identify(uid, record);
         break;
       case 'await-policy':
-        policies.want(record.assigned!.revision);
+        this.#want(uid, record.assigned!);
         // Asked already, unless an earlier process was told the number.
         this.#awaitOthers(uid, { assignment: record.assigned!, isAppliedByOthers: false });
         queueMicrotask(() => this.policiesApplied());
@@ -405,6 +409,16 @@ export class Endpoints {
     if (signal.aborted || store.get(uid)?.spec !== spec) return;
     this.#awaitOthers(uid, allocation);
     this.#dispatch(uid, { kind: 'identified', assignment: allocation.assignment });
+    // While its interface is being made: the policy is there when that is.
+    this.#want(uid, allocation.assignment);
+  }
+
+  /** Has the policy of a number applied that is among the subjects by now, asked for once. */
+  #want(uid: string, assignment: Assignment): void {
+    const work = this.#workOf(uid);
+    if (work.wanted === assignment) return;
+    work.wanted = assignment;
+    this.#options.policies.want(assignment.revision);
   }
 
   /**
