@@ -1,0 +1,2 @@
+// Node-API for every file, read once (see Makefile).
+#include <napi.h>
