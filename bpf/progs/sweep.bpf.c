@@ -61,7 +61,7 @@ static __always_inline void begin_pass(void)
 	sought_at = youngest;
 }
 
-static __noinline __u32 evict_orphan4(__u32 bucket, __u32 way)
+__noinline __u32 evict_orphan4(__u32 bucket, __u32 way)
 {
 	struct flow_ended4 ended = { 0 };
 	__u32 version = flow_peek(bucket, way, &ended.entry, FLOW_WORDS4);
@@ -72,7 +72,7 @@ static __noinline __u32 evict_orphan4(__u32 bucket, __u32 way)
 	return 1;
 }
 
-static __noinline __u32 evict_orphan6(__u32 bucket, __u32 way)
+__noinline __u32 evict_orphan6(__u32 bucket, __u32 way)
 {
 	struct flow_ended6 ended = { 0 };
 	__u32 version = flow_peek(bucket, way, &ended.entry, FLOW_WORDS6);

@@ -80,6 +80,26 @@ static __always_inline int flow_put_with_guests(struct flow_visit *visit, flow_w
 	return outcome;
 }
 
+/* On from a first visit that ended with `outcome`: the home bucket is full, or has guests elsewhere. */
+static __always_inline int flow_put_beyond(struct flow_visit *visit, flow_word *key, struct flow_ended *ended, int outcome, const int words)
+{
+	return outcome == FLOW_ELSEWHERE ? flow_put_with_guests(visit, key, ended, words) : flow_put_second(visit, key, ended, words);
+}
+
+__noinline int flow_put_beyond4(struct flow_visit *visit, struct flow_key4 *key, struct flow_ended4 *ended, int outcome)
+{
+	if (!visit || !key || !ended)
+		return FLOW_NO_WAY;
+	return flow_put_beyond(visit, (flow_word *)key, &ended->entry, outcome, FLOW_WORDS4);
+}
+
+__noinline int flow_put_beyond6(struct flow_visit *visit, struct flow_key6 *key, struct flow_ended6 *ended, int outcome)
+{
+	if (!visit || !key || !ended)
+		return FLOW_NO_WAY;
+	return flow_put_beyond(visit, (flow_word *)key, &ended->entry, outcome, FLOW_WORDS6);
+}
+
 /* FLOW_UPDATED, FLOW_PLACED, FLOW_RENEWED; else refused. */
 static __always_inline int flow_put(struct flow_visit *visit, flow_word *key, struct flow_ended *ended, const int words)
 {
@@ -89,10 +109,11 @@ static __always_inline int flow_put(struct flow_visit *visit, flow_word *key, st
 	visit->action.flags &= ~FLOW_GUEST;
 	ended->action.class = FLOW_EMPTY;
 	outcome = flow_visit_at(flow_home(visit->hash, flow_mask(words)), FLOW_UPDATE | FLOW_PLACE | FLOW_UNLESS_GUESTS | FLOW_EXPECT_GUEST, visit, key, ended, words);
-	if (outcome == FLOW_ELSEWHERE)
-		return flow_put_with_guests(visit, key, ended, words);
-	if (outcome == FLOW_NO_WAY)
-		return flow_put_second(visit, key, ended, words);
+	if (outcome == FLOW_ELSEWHERE || outcome == FLOW_NO_WAY) {
+		if (words == FLOW_WORDS4)
+			return flow_put_beyond4(visit, (struct flow_key4 *)key, (struct flow_ended4 *)ended, outcome);
+		return flow_put_beyond6(visit, (struct flow_key6 *)key, (struct flow_ended6 *)ended, outcome);
+	}
 	if (outcome == FLOW_PLACED)
 		flow_dismiss_ended(ended, words);
 	return outcome;

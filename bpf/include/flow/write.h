@@ -97,7 +97,7 @@ static __always_inline void flow_set_tag(struct flow_bucket *bucket, __u32 way, 
 
 static __always_inline __u32 flow_charged_to(const struct flow_action *action, __u16 zone)
 {
-	return flow_count_of(flow_owner(zone, action->target, action->flags), action->class);
+	return flow_unknown(flow_count_of(flow_owner(zone, action->target, action->flags), action->class), &action->rewrite);
 }
 
 /* Takes an entry out; returns what it had counted. */

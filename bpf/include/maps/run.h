@@ -55,6 +55,8 @@ struct {
 	__type(value, struct run);
 } runs SEC(".maps");
 
+_Static_assert(offsetof(struct run, far) == offsetof(struct run, own) + sizeof(struct end), "end_of() finds either by arithmetic");
+
 /* Never NULL, but the verifier doesn't know. */
 static __always_inline struct run *run_of_processor(void)
 {

@@ -6,6 +6,7 @@
 #include <linux/if_ether.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include <stdbool.h>
 
 #include "../types/reason.h"
 #include "ipv4.h"
@@ -30,10 +31,12 @@ static __always_inline int parse_readable(struct __sk_buff *skb, struct packet *
 	return family == 4 ? parse_ipv4(skb, packet) : parse_ipv6(skb, packet);
 }
 
-/* Headers beyond the linear part (some senders leave only a few bytes there). */
-static __noinline int parse_pulled(struct __sk_buff *skb, struct packet *packet, __u8 family)
+/* Where speed doesn't matter: a global function, which the verifier walks once. `pulls`: headers beyond the linear part are wanted, too (some senders leave only a few bytes there). */
+__noinline int parse_slowly(struct __sk_buff *skb, struct packet *packet, __u8 family, bool pulls)
 {
-	return pull_headers(skb) ? parse_readable(skb, packet, family) : REASON_TRUNCATED_HEADER;
+	if (!packet || (pulls && !pull_headers(skb)))
+		return REASON_TRUNCATED_HEADER;
+	return parse_readable(skb, packet, family);
 }
 
 /* Fills the packet; REASON_NONE, or why it can't be carried. */
@@ -41,14 +44,14 @@ static __always_inline int parse(struct __sk_buff *skb, struct packet *packet, _
 {
 	int reason = parse_readable(skb, packet, family);
 
-	return reason == REASON_TRUNCATED_HEADER ? parse_pulled(skb, packet, family) : reason;
+	return reason == REASON_TRUNCATED_HEADER ? parse_slowly(skb, packet, family, true) : reason;
 }
 
 /* What a packet says that drops for its frame's sake: for its record alone, so that it doesn't matter if the headers can't be read. */
-static __noinline void read_for_record(struct __sk_buff *skb, struct packet *packet)
+static __always_inline void read_for_record(struct __sk_buff *skb, struct packet *packet)
 {
 	if (skb->protocol == bpf_htons(ETH_P_IP))
-		parse_readable(skb, packet, 4);
+		parse_slowly(skb, packet, 4, false);
 	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		parse_readable(skb, packet, 6);
+		parse_slowly(skb, packet, 6, false);
 }

@@ -24,15 +24,18 @@ enum {
  * Walks hop-by-hop options, which come first if at all, and destination options; sets the packet's protocol and transport offset. Routing headers are refused (RFC 5095 and beyond), because the
  * destination that policy would judge isn't the last one; authentication and other headers, because nothing here can look behind them.
  */
-static __noinline int skip_extensions(struct __sk_buff *skb, struct packet *packet)
+__noinline int skip_extensions(struct __sk_buff *skb, struct packet *packet)
 {
 	const void *data = (const void *)(long)skb->data;
 	const void *end = (const void *)(long)skb->data_end;
 	__u32 offset = ETH_HLEN + sizeof(struct ipv6hdr);
-	__u8 next = packet->protocol;
 	__u32 length;
+	__u8 next;
 	int reason;
 
+	if (!packet)
+		return REASON_IPV6_EXTENSION;
+	next = packet->protocol;
 	for (int i = 0; i < EXTENSION_HEADERS; i++) {
 		const struct ipv6_opt_hdr *extension = data + offset;
 

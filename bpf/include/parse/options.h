@@ -83,8 +83,8 @@ static long look_at_ipv6_option(__u32 index, struct options *walk)
 	return pass_over(walk, sizeof(option) + option.length);
 }
 
-/* REASON_NONE, or why the packet can't be carried. `at` and `end` bound the options. */
-static __noinline int check_options(struct __sk_buff *skb, __u8 family, __u32 at, __u32 end)
+/* REASON_NONE, or why the packet can't be carried. `at` and `end` bound the options. A global function: the verifier walks it once, and not for every way here and every offset. */
+__noinline int check_options(struct __sk_buff *skb, __u8 family, __u32 at, __u32 end)
 {
 	struct options walk = { .skb = skb, .at = at, .end = end, .reason = REASON_NONE };
 	long looked = family == 4 ? bpf_loop(OPTIONS, look_at_ipv4_option, &walk, 0) : bpf_loop(OPTIONS, look_at_ipv6_option, &walk, 0);

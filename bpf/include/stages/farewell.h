@@ -71,12 +71,12 @@ static __always_inline void forget_gone(struct event *event, __u8 family)
 		event->destination_identity = IDENTITY_UNKNOWN;
 }
 
-static __noinline void report_ended4(const struct flow_ended4 *ended)
+__noinline int report_ended4(const struct flow_ended4 *ended)
 {
-	struct event *event = is_worth_telling(&ended->entry) ? event_reserve() : NULL;
+	struct event *event = ended && is_worth_telling(&ended->entry) ? event_reserve() : NULL;
 
 	if (!event)
-		return;
+		return 0;
 	fill_ended(event, &ended->entry, ended->key.zone);
 	event->family = 4;
 	event->protocol = ended->key.protocol;
@@ -86,14 +86,15 @@ static __noinline void report_ended4(const struct flow_ended4 *ended)
 	address_from_ipv4((union address *)event->destination, ended->key.destination);
 	forget_gone(event, 4);
 	bpf_ringbuf_submit(event, 0);
+	return 0;
 }
 
-static __noinline void report_ended6(const struct flow_ended6 *ended)
+__noinline int report_ended6(const struct flow_ended6 *ended)
 {
-	struct event *event = is_worth_telling(&ended->entry) ? event_reserve() : NULL;
+	struct event *event = ended && is_worth_telling(&ended->entry) ? event_reserve() : NULL;
 
 	if (!event)
-		return;
+		return 0;
 	fill_ended(event, &ended->entry, ended->key.zone);
 	event->family = 6;
 	event->protocol = ended->key.protocol;
@@ -103,4 +104,5 @@ static __noinline void report_ended6(const struct flow_ended6 *ended)
 	__builtin_memcpy(event->destination, ended->key.destination, sizeof(event->destination));
 	forget_gone(event, 6);
 	bpf_ringbuf_submit(event, 0);
+	return 0;
 }

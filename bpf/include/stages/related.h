@@ -78,21 +78,37 @@ static __always_inline bool turn_quoted_ports(const struct __sk_buff *skb, struc
 	return false;
 }
 
-static __always_inline bool would_pass(struct packet *answer, union flow_key *key, const struct endpoint *self, __u16 zone, struct flow_found *found)
+static __always_inline int look_for_entry(struct run *run, struct packet *answer, const struct endpoint *self, const __u8 family)
 {
-	answer->zone = zone;
-	if (!find_flow(answer, answer->family, key, found) || found->action.class == FLOW_NEGATIVE)
-		return false;
-	answer->target = found->action.target;
-	return is_current(answer, self, receiver_of(answer), &found->action);
+	const struct endpoint *receiver;
+	union flow_key key;
+	struct flow_found found;
+
+	if (!find_flow(answer, family, &key, &found) || found.action.class == FLOW_NEGATIVE)
+		return UNDECIDED;
+	answer->target = found.action.target;
+	receiver = receiver_of(answer);
+	if (!is_current(answer, self, receiver, &found.action))
+		return UNDECIDED;
+	answer->is_translated = flow_is_rewritten(&found.action);
+	if (!answer->is_translated)
+		return CARRY_ON;
+	if (!take_translation_of(run, &key, family, &found) || !is_translation_current(answer, &run->translation, &found.action))
+		return REASON_STALE;
+	return CARRY_ON;
 }
 
-/* For the verifier, which has forgotten of which family the entry is, IPv6's is looked up once more. */
-static __always_inline bool take_translation_again(struct run *run, const union flow_key *key, __u8 family, struct flow_found *found)
+/*
+ * CARRY_ON: `answer`, coming in at `answer->zone`, would hit a current entry and go to `answer->target`, by way of `run->translation` if it is translated. UNDECIDED: there is no such entry. REASON_STALE:
+ * there is, but not for the backend that it says. A global function: the verifier walks it once, and not for every way that an error can have come here.
+ */
+__noinline int would_pass(struct run *run, struct packet *answer)
 {
-	if (family == 4)
-		return take_translation(run, NULL, found);
-	return flow_find6(&key->ipv6, found) && flow_is_rewritten(&found->action) && take_translation(run, &key->ipv6, found);
+	const struct endpoint *self = run ? endpoint_of_slot(run->packet.slot) : NULL;
+
+	if (!run || !answer || !self)
+		return UNDECIDED;
+	return answer->family == 4 ? look_for_entry(run, answer, self, 4) : look_for_entry(run, answer, self, 6);
 }
 
 /* Where answers from beyond the node come in. */
@@ -109,9 +125,8 @@ __noinline int relate(struct __sk_buff *skb, struct run *run)
 	struct packet *packet = run ? &run->packet : NULL;
 	const struct endpoint *self = packet ? endpoint_of_slot(packet->slot) : NULL;
 	struct packet answer = { 0 };
-	union flow_key key;
-	struct flow_found found;
 	__u32 offset;
+	int outcome;
 
 	if (!run || !packet || !self)
 		return REASON_ENDPOINT_NOT_READY;
@@ -125,15 +140,15 @@ __noinline int relate(struct __sk_buff *skb, struct run *run)
 		return REASON_SOURCE_IP;
 	if (!is_same_address(&answer.destination, &packet->destination))
 		return UNDECIDED;
-	if (!would_pass(&answer, &key, self, packet->zone, &found)) {
-		/* Errors of the node's own stack about what it forwards. */
-		if (packet->zone != ZONE_HOST || !would_pass(&answer, &key, self, zone_beyond(&answer), &found))
-			return UNDECIDED;
+	answer.zone = packet->zone;
+	outcome = would_pass(run, &answer);
+	/* Errors of the node's own stack about what it forwards. */
+	if (outcome == UNDECIDED && packet->zone == ZONE_HOST) {
+		answer.zone = zone_beyond(&answer);
+		outcome = would_pass(run, &answer);
 	}
-	packet->target = answer.target;
-	if (!flow_is_rewritten(&found.action))
-		return CARRY_ON;
-	if (!take_translation_again(run, &key, answer.family, &found) || !is_translation_current(&answer, &run->translation, &found.action))
+	if (outcome != CARRY_ON)
 		return UNDECIDED;
-	return translate_error(skb, run, &answer);
+	packet->target = answer.target;
+	return answer.is_translated ? translate_error(skb, run, &answer) : CARRY_ON;
 }

@@ -23,19 +23,20 @@ static __always_inline bool take_repeats(struct repeats *repeats, struct event *
 	return is_due;
 }
 
-static __noinline void tell_repeats(__u32 index)
+__noinline int tell_repeats(__u32 index)
 {
 	struct repeats *repeats = repeats_at(index);
 	__u32 now = flow_now();
 	struct event record, *event;
 
 	if (!repeats || FLOW_LOAD(repeats->first.packets) == 0 || !take_repeats(repeats, &record, now))
-		return;
+		return 0;
 	event = event_reserve();
 	if (!event)
-		return;
+		return 0;
 	*event = record;
 	event->time_ns = bpf_ktime_get_boot_ns();
 	event->repeats = record.packets - 1;
 	bpf_ringbuf_submit(event, 0);
+	return 0;
 }

@@ -50,6 +50,9 @@ export const workingMemory: ReadonlySet<string> = new Set([
   'likely_nodes',
 ]);
 
+/** Programs that only tests run: verifying them would cost every start of a node a hundredth of a second each. */
+const testPrograms: ReadonlySet<string> = new Set(['sweep_now']);
+
 /** Seconds without a packet after which a flow is forgotten (semantics: "Conntrack lifetimes"). */
 const lifetimes: Readonly<Partial<Record<keyof typeof flowClass, number>>> = {
   FLOW_NEGATIVE: 60,
@@ -86,6 +89,8 @@ export async function loadDatapath(
         reuse(object, declared, pinOf(declared.name), { ...sizes, ...before });
       }
       configure(object, seeds, clusterId);
+      const wanted = object.programs().filter(({ name }) => !testPrograms.has(name));
+      for (const { name } of object.programs()) object.setAutoload(name, !testPrograms.has(name));
       await object.load().catch((cause) => {
         throw refusal(file, cause);
       });
@@ -93,7 +98,7 @@ export async function loadDatapath(
         if (!existsSync(pinOf(name))) object.map(name).pin(pinOf(name));
         if (!maps.has(name)) maps.set(name, BpfMap.openPinned(pinOf(name)));
       }
-      for (const { name } of object.programs()) programs.set(name, object.program(name));
+      for (const { name } of wanted) programs.set(name, object.program(name));
     } finally {
       object.close();
     }
