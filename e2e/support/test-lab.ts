@@ -97,10 +97,10 @@ export class TestLab implements AsyncDisposable {
     return this.#start([process.execPath, commandLine, ...words]).result;
   }
 
-  /** Runs a line of shell in the project's folder, where `lab` and `myelin` are the commands of this lab; both of its streams are `stdout`, as a terminal shows them. Programs are compiled once: half of the time of a short command. */
+  /** Runs a line of shell in the project's folder, where `lab` and `myelin` are the commands of this lab; both of its streams are `stdout`, as a terminal shows them. */
   shell(line: string): Promise<CommandResult> {
     const words = `lab() { '${process.execPath}' '${program}' "$@"; }; myelin() { '${process.execPath}' '${commandLine}' "$@"; }; exec 2>&1; cd '${projectRoot}'\n${line}`;
-    return this.#start(['bash', '-c', words], { NODE_COMPILE_CACHE: join(this.folder, 'compiled') }).result;
+    return this.#start(['bash', '-c', words]).result;
   }
 
   #start([command, ...words]: readonly string[], environment: Readonly<Record<string, string>> = {}) {
