@@ -8,7 +8,8 @@ import { RelayQueue } from './relay-queue.ts';
 
 const { identities } = streamKinds;
 
-it('old tombstones leave bucket and Redis; younger ones, rows that came back and the last change of all stay', async () => {
+/** What identities need, with or without a relay, over stores of its own; `stop` ends all. */
+async function start(hasRelay: boolean) {
   const [redis, nats] = await Promise.all([startRedis(), startNats()]);
   const readiness = new Readiness();
   const common = { log: silentLog, readiness };
@@ -16,15 +17,26 @@ it('old tombstones leave bucket and Redis; younger ones, rows that came back and
   const link = new NatsLink({ url: nats.url, name: 'test', security: 'insecure', ...common });
   const store = new Store({ redis: redisLink, nats: link, recovery: null, ...common });
   const relay = new Relay({ kind: identities, redis: redisLink, store, nats: link, meter: new Metrics('test').meter, ...common });
-  const lifecycle = new Lifecycle([redisLink, link, store, relay], { log: silentLog, stopDeadlineMs: 5000 });
-  const signal = AbortSignal.timeout(20_000);
+  const lifecycle = new Lifecycle([redisLink, link, store, ...(hasRelay ? [relay] : [])], { log: silentLog, stopDeadlineMs: 5000 });
   const queue = new RelayQueue({ kind: identities, redis: redisLink, store, owner: 'test', log: silentLog });
+  const stop = async () => {
+    queue.close();
+    await lifecycle.stop();
+    await Promise.all([redis.stop(), nats.stop()]);
+  };
+  return { redisLink, link, store, readiness, lifecycle, queue, table: new RowTable(identities, store), stop };
+}
+
+const bucketOf = (incarnation: bigint, number: number) => ({ kind: 'identities', incarnation, number });
+const rowOf = (number: number) => ({ number, labels: ['k8s:a=b'] });
+
+it('old tombstones leave bucket and Redis; younger ones, rows that came back and the last change of all stay', async () => {
+  const { redisLink, link, readiness, lifecycle, queue, table, stop } = await start(true);
+  const signal = AbortSignal.timeout(60_000);
   const deeds = new RelayBucket(link, signal);
   try {
     await lifecycle.start();
     await eventually(() => readiness.isReady);
-    const table = new RowTable(identities, store);
-    const rowOf = (number: number) => ({ number, labels: ['k8s:a=b'] });
     await table.change([rowOf(300), rowOf(301), rowOf(302)], []);
     await table.change([], ['300', '301']);
     const { revision } = await table.change([rowOf(301)], ['302']);
@@ -54,8 +66,60 @@ it('old tombstones leave bucket and Redis; younger ones, rows that came back and
     expect(await writer.read('301')).toMatchObject({ type: 'row' });
     expect(await writer.read('302')).toMatchObject({ type: 'tombstone' });
   } finally {
-    queue.close();
-    await lifecycle.stop();
-    await Promise.all([redis.stop(), nats.stop()]);
+    await stop();
+  }
+});
+
+it('the time that a tombstone stays counts from when it is published, in each bucket anew', async () => {
+  const { redisLink, store, lifecycle, queue, table, stop } = await start(false);
+  const hourMs = 3_600_000;
+  const prefix = 'myelin:stream:identities';
+  try {
+    await lifecycle.start();
+    const incarnation = await store.incarnation(AbortSignal.timeout(60_000));
+    const begin = async (last: number) => bucketOf(incarnation, (await queue.raise(bucketOf(incarnation, last), 0))!);
+    const publish = async () => {
+      const waiting = await queue.fetch(0);
+      await queue.acknowledge({ bucket, sequence: waiting.length, hasCompared: true, sweptAtMs: 0 }, waiting.at(-1)!);
+    };
+    const expired = async () => (await queue.expired(bucket)).map(({ key }) => key).sort();
+    /** As if it were an hour later. */
+    const age = async () => {
+      const samples = await redisLink.run((client) => client.lrange(`${prefix}:samples`, 0, -1));
+      for (const [i, sample] of samples.entries()) {
+        const [ms, counter] = sample.split(' ');
+        await redisLink.run((client) => client.lset(`${prefix}:samples`, i, `${Number(ms) - hourMs} ${counter}`));
+      }
+    };
+    let bucket = await begin(0);
+    await table.change([rowOf(300), rowOf(301)], []);
+    await table.change([], ['300']);
+    await table.change([rowOf(302)], []);
+    // As if the row had been removed in 1970, and nobody had been able to publish that until now.
+    const record = (await redisLink.run((client) => client.hget(`${prefix}:rows`, '300')))!;
+    await redisLink.run((client) => client.hset(`${prefix}:rows`, '300', record.replace(/ - \d+$/, ' - 1000')));
+    expect(await expired()).toEqual([]);
+    await publish();
+    expect(await expired()).toEqual([]);
+
+    // An hour ago it was not published yet; two hours after that it had been for one.
+    await age();
+    expect(await expired()).toEqual([]);
+    await table.change([], ['301']);
+    await table.change([rowOf(303)], []);
+    await publish();
+    await age();
+    expect(await expired()).toEqual(['300']);
+    await age();
+    expect(await expired()).toEqual(['300', '301']);
+
+    // Another bucket: there they are published again.
+    bucket = await begin(bucket.number);
+    await publish();
+    expect(await expired()).toEqual([]);
+    await age();
+    expect(await expired()).toEqual(['300', '301']);
+  } finally {
+    await stop();
   }
 });

@@ -4,6 +4,7 @@ import {
   AcceptsAnyway,
   AcknowledgedAnyway,
   ConditionOnKey,
+  CountsFromRemoval,
   carriesAll,
   NoLength,
   neverReconciles,
@@ -38,6 +39,7 @@ const told: readonly Told[] = [
       scenario.pass(5000);
       scenario.change(b, 'k', 'z=1');
       scenario.publish(b, x);
+      scenario.sweep(b);
       scenario.pass(61 * minuteMs);
       scenario.until([b], () => !scenario.world.nats.contents(scenario.world.nats.list()[0]!).entries.has('k'));
       scenario.untilAbout(a, 'wait');
@@ -140,8 +142,26 @@ const told: readonly Told[] = [
       scenario.publish(a, x);
       scenario.change(a, 'k', 'z=1');
       scenario.publish(a);
+      scenario.sweep(a);
       scenario.pass(61 * minuteMs);
       scenario.until([a], () => !scenario.world.nats.contents(scenario.world.nats.list()[0]!).entries.has('k'));
+    },
+  },
+  {
+    name: 'C3: a tombstone is published more than an hour after the removal, while a consumer is busy with what came before',
+    without: { redis: CountsFromRemoval },
+    happens: (scenario) => {
+      const { a, x } = scenario;
+      scenario.change(a, 'k=1');
+      scenario.publish(a, x);
+      scenario.change(a, 'k');
+      scenario.pass(61 * minuteMs);
+      // Over the silence, x reads anew.
+      scenario.untilIdle(x);
+      scenario.change(a, 'z=1');
+      scenario.publish(a);
+      scenario.sweep(a);
+      scenario.untilAbout(a, 'fetch');
     },
   },
   {
@@ -206,6 +226,7 @@ const told: readonly Told[] = [
       scenario.publish(a);
       scenario.change(a, 'a');
       scenario.publish(a);
+      scenario.sweep(a);
       scenario.pass(61 * minuteMs);
       scenario.untilAbout(a, 'hold lease');
       scenario.change(a, 'c=1');

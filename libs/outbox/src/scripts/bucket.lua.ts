@@ -30,6 +30,7 @@ end)
 
 local number = string.format('%.0f', math.max(tonumber(actual), beyond) + 1)
 redis.call('HSET', state, 'number', number, 'sequence', '0')
+redis.call('DEL', stream_key(kind, 'samples'))
 redis.call('XTRIM', stream_key(kind, 'outbox'), 'MAXLEN', 0)
 for _, row in ipairs(sorted) do
   local revision = row.revision
@@ -58,19 +59,44 @@ return {'ok'}
 `;
 
 /**
- * ARGV: kind, greatest age in ms, greatest count. Answers {'ok', key, record…}: tombstones that are older. Invariant: only those behind which something
- * has been published, as whatever stands last in a bucket tells consumers how far it has got.
+ * Tombstones that have stood in the bucket for long enough. The time counts from when they were published there, not from the removal: while NATS is away nobody hears of it, and a consumer that lags when they come at last must
+ * meet them. When that was is sampled here: how far the bucket had got at each call, at most sixty samples in the time to wait; a new bucket has none. Invariant: only those behind which something has been published, as whatever
+ * stands last in a bucket tells consumers how far it has got.
+ * ARGV: kind, time to wait in ms, greatest count. Answers {'ok', key, record…}.
  */
 export const expiredTombstones = /* lua */ `
+local kind, wait, count = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local answer = {'ok'}
-local of, last = string.match(redis.call('GET', stream_key(ARGV[2], 'published')) or '', '^(%d+) (%d+)$')
-if of ~= incarnation then return answer end
-local before, count = tonumber(now_ms()) - tonumber(ARGV[3]), tonumber(ARGV[4])
-local all = redis.call('HGETALL', stream_key(ARGV[2], 'rows'))
+local samples, now = stream_key(kind, 'samples'), tonumber(now_ms())
+local function sample_at(index)
+  local ms, counter = string.match(redis.call('LINDEX', samples, index) or '', '^(%d+) (%d+)$')
+  return tonumber(ms), tonumber(counter)
+end
+
+-- What waits is in the order of counters, so all before the first that waits is in the bucket.
+local published = tonumber(redis.call('GET', stream_key(kind, 'counter')) or '0')
+local first = redis.call('XRANGE', stream_key(kind, 'outbox'), '-', '+', 'COUNT', 1)[1]
+if first then
+  for i = 1, #first[2], 2 do
+    if first[2][i] == 'record' then published = math.max(tonumber(string.match(first[2][i + 1], '^%d+ (%d+)')) - 1, 0) end
+  end
+end
+
+local newest = sample_at(-1)
+if not newest or now - newest >= wait / 60 then redis.call('RPUSH', samples, string.format('%.0f %.0f', now, published)) end
+local second = sample_at(1)
+while second and second <= now - wait do
+  redis.call('LPOP', samples)
+  second = sample_at(1)
+end
+local oldest, counter = sample_at(0)
+if oldest > now - wait then return answer end
+
+local all = redis.call('HGETALL', stream_key(kind, 'rows'))
 for i = 1, #all, 2 do
   local row = parse_record(all[i + 1])
-  local is_behind = row.incarnation == of and row.counter < tonumber(last)
-  if not row.present and is_behind and tonumber(row.payload) <= before and #answer < 2 * count then
+  local has_waited = row.incarnation == incarnation and row.counter <= counter and row.counter < published
+  if not row.present and has_waited and #answer < 2 * count then
     answer[#answer + 1] = all[i]
     answer[#answer + 1] = all[i + 1]
   end

@@ -21,6 +21,12 @@ export interface Row {
   readonly removedAtMs: number;
 }
 
+/** All changes up to `counter` were in the bucket at `atMs`. */
+interface Sample {
+  readonly atMs: number;
+  readonly counter: bigint;
+}
+
 /** What a Redis holds of one kind; all of it is lost at once. */
 interface Contents {
   incarnation: bigint | null;
@@ -34,6 +40,8 @@ interface Contents {
   outbox: QueuedWrite[];
   bucket: { number: number; sequence: number };
   published: Revision | null;
+  /** How far the bucket had got when tombstones were looked for. */
+  samples: readonly Sample[];
   lease: { owner: string; untilMs: number } | null;
   entries: number;
 }
@@ -48,6 +56,7 @@ const empty = (): Contents => ({
   outbox: [],
   bucket: { number: 0, sequence: 0 },
   published: null,
+  samples: [],
   lease: null,
   entries: 0,
 });
@@ -59,13 +68,13 @@ const empty = (): Contents => ({
 export class RedisModel {
   #contents = empty();
   readonly #kind: string;
-  readonly #nowMs: () => number;
+  protected readonly nowMs: () => number;
   /** Told of every state that rows have been in, as the revision after the change. */
   readonly #onState: (revision: Revision, rows: ReadonlyMap<string, string>) => void;
 
   constructor(kind: string, nowMs: () => number, onState: (revision: Revision, rows: ReadonlyMap<string, string>) => void = () => {}) {
     this.#kind = kind;
-    this.#nowMs = nowMs;
+    this.nowMs = nowMs;
     this.#onState = onState;
   }
 
@@ -108,7 +117,7 @@ export class RedisModel {
 
   /** Whoever sets up a cluster opens its first incarnation. */
   begin(): void {
-    this.#contents.incarnation = BigInt(this.#nowMs());
+    this.#contents.incarnation = BigInt(this.nowMs());
     this.#note();
   }
 
@@ -122,7 +131,7 @@ export class RedisModel {
   open(life: string, greatest: bigint): void {
     const { incarnation } = this.#contents;
     if (incarnation !== null || this.#contents.life !== life) return;
-    const time = BigInt(this.#nowMs());
+    const time = BigInt(this.nowMs());
     this.#contents.incarnation = time > greatest ? time : greatest + 1n;
     this.#contents.isRecovering = true;
     this.#note();
@@ -161,14 +170,14 @@ export class RedisModel {
     if (value === null && before === null) return null;
     if (value === before && row!.revision.incarnation === incarnation) return row!.revision;
     const revision = this.#nextRevision();
-    this.#announce(key, { revision, value, removedAtMs: this.#nowMs() });
+    this.#announce(key, { revision, value, removedAtMs: this.nowMs() });
     this.#note();
     return revision;
   }
 
   holdLease(incarnation: bigint, owner: string, ms: number, renew: boolean): RelayAnswers['hold lease'] {
     this.#believe(incarnation);
-    const nowMs = this.#nowMs();
+    const nowMs = this.nowMs();
     const { lease } = this.#contents;
     const holder = lease !== null && lease.untilMs > nowMs ? lease.owner : null;
     if ((holder !== null && holder !== owner) || (!renew && holder === null)) return { isHeld: false, incarnation, nowMs: 0 };
@@ -187,6 +196,7 @@ export class RedisModel {
     if (this.#contents.bucket.number !== lost.number) return null;
     const number = this.nextNumber(Math.max(lost.number, beyond));
     this.#contents.bucket = { number, sequence: 0 };
+    this.#contents.samples = [];
     this.#contents.outbox = [];
     const sorted = [...this.#contents.rows].sort(([, a], [, b]) => compareRevisions(a.revision, b.revision));
     for (const [key, row] of sorted) this.#announce(key, row);
@@ -213,9 +223,17 @@ export class RedisModel {
 
   expired({ incarnation }: Bucket, keepMs: number, limit: number): readonly ExpiredTombstone[] {
     this.#believe(incarnation);
-    const before = this.#nowMs() - keepMs;
+    const nowMs = this.nowMs();
+    const first = this.#contents.outbox[0];
+    const published = first === undefined ? this.#contents.counter : BigInt(first.revisionText.split(' ')[1]!) - 1n;
+    const known = this.#contents.samples;
+    const isDue = known.length === 0 || nowMs - known.at(-1)!.atMs >= keepMs / 60;
+    const samples = isDue ? [...known, { atMs: nowMs, counter: published }] : known;
+    const newestOld = samples.findLastIndex(({ atMs }) => atMs <= nowMs - keepMs);
+    this.#contents.samples = samples.slice(Math.max(newestOld, 0));
     return [...this.#contents.rows]
-      .filter(([, row]) => row.value === null && row.removedAtMs <= before && this.isBehind(row.revision, this.#contents.published))
+      .filter(([, row]) => row.value === null && row.revision.incarnation === incarnation)
+      .filter(([, row]) => this.hasWaited(row, samples[newestOld]?.counter ?? null, keepMs) && this.isBehind(row.revision, published))
       .slice(0, limit)
       .map(([key, row]) => ({ key, record: recordOf(row) }));
   }
@@ -260,9 +278,14 @@ export class RedisModel {
     return row !== undefined && recordOf(row) === record;
   }
 
-  /** Whether something has been published behind it. */
-  protected isBehind(revision: Revision, published: Revision | null): boolean {
-    return published !== null && published.incarnation === revision.incarnation && revision.counter < published.counter;
+  /** Whether a tombstone has been in the bucket for `keepMs`. `sampled`: what was there by then; null: nobody knows. */
+  protected hasWaited({ revision }: Row, sampled: bigint | null, _keepMs: number): boolean {
+    return sampled !== null && revision.counter <= sampled;
+  }
+
+  /** Whether something has been published behind it: up to `published`, all is. */
+  protected isBehind(revision: Revision, published: bigint): boolean {
+    return revision.counter < published;
   }
 
   /** The number of the bucket after `last`. */

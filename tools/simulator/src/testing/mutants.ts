@@ -1,7 +1,7 @@
 import { advanceRelay, type Place, type QueuedWrite, type RelayAnswers, type RelayState } from '@myelin/outbox';
 import { type Bucket, formatBucket } from '@myelin/state-stream';
 import { type Condition, NatsModel, type Stream } from '../model/nats.ts';
-import { RedisModel } from '../model/redis.ts';
+import { RedisModel, type Row } from '../model/redis.ts';
 import type { RelayDecision } from '../replica.ts';
 
 // Worlds with one rule taken out.
@@ -78,6 +78,13 @@ export class NoLength extends RedisModel {
 export class PurgesTheLast extends RedisModel {
   protected override isBehind(revision: RedisModel['revision']): boolean {
     return revision.counter !== this.revision.counter;
+  }
+}
+
+/** A tombstone's time counts from the removal. */
+export class CountsFromRemoval extends RedisModel {
+  protected override hasWaited({ removedAtMs }: Row, _sampled: bigint | null, keepMs: number): boolean {
+    return removedAtMs <= this.nowMs() - keepMs;
   }
 }
 

@@ -61,6 +61,13 @@ export class Scenario {
     );
   }
 
+  /** Lets the replica look for tombstones that are old: the time of what it has published counts from here. */
+  sweep(replica: Replica): void {
+    this.world.pass(60_000);
+    this.untilAbout(replica, 'list expired');
+    this.until([replica], () => replica.relay.state.does !== 'list expired');
+  }
+
   /** Rows "key=value", or "key" to remove it, changed in this order by a replica; nothing is published by that. */
   change(replica: Replica, ...rows: string[]): void {
     for (const row of rows) {
