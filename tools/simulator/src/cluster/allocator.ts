@@ -160,6 +160,7 @@ export class AllocatorReplica implements Process {
     // As a session that isn't the node's: it registers anew, and is asked.
     if (this.around.registry.recovery !== null) throw refusalOf({ outcome: 'unregistered' });
     const result = this.around.registry.report(session, applied);
+    if (result.outcome === 'incarnation') throw new CallRefused('soon', 'another incarnation holds');
     if (result.outcome !== 'ok') throw refusalOf(result);
     return null;
   }

@@ -6,6 +6,7 @@ import {
   HeardIsAll,
   IdentitiesAlone,
   KnownIsApplied,
+  NeverExceeds,
   QuarantineByTimeAlone,
   ReusesAtOnce,
 } from '../testing/cluster-mutants.ts';
@@ -29,6 +30,11 @@ const replay = (run: Run | null) =>
 describe('agents, allocator and compiler under churn, crashes, pauses, losses, replaced nodes and late arrivals', () => {
   it('keep C1, C4, C5 and C6, whatever the seed', () => {
     expect(replay(firstViolation(isNightly ? 50_000 : 1000))).toBeNull();
+  });
+
+  it('come to rest where nodes and a compiler have seen a greater incarnation than holds, Redis having lost all under a clock that was turned back (C3)', () => {
+    expect(runClusterSeed(4437).violation).toBeNull();
+    expect(runClusterSeed(4437, { registry: NeverExceeds }).violation).not.toBeNull();
   });
 
   it('do the same again when a seed is run again', () => {

@@ -183,9 +183,10 @@ export class RegistryModel {
   report(
     { node, registration }: Omit<CallerSession, 'counter'>,
     applied: { readonly identities: Revision; readonly endpoints: Revision; readonly nodes: Revision },
-  ): { readonly outcome: 'ok' } | SessionRefusal {
+  ): { readonly outcome: 'ok' } | { readonly outcome: 'incarnation' } | SessionRefusal {
     const refusal = this.#refuseRegistration(node, registration);
     if (refusal !== null) return refusal;
+    if (this.exceeds(applied)) return { outcome: 'incarnation' };
     const leaseEndMs = this.options.nowMs() + this.options.leaseMs;
     const known = this.contents.reports.get(node)!;
     this.#writeReport(node, {
@@ -196,6 +197,14 @@ export class RegistryModel {
       nodes: laterRevision(known.nodes, applied.nodes),
     });
     return { outcome: 'ok' };
+  }
+
+  /** Whether a node has seen a greater incarnation than holds (C3): one that is greater still holds from here on. */
+  protected exceeds(applied: Readonly<Record<string, Revision>>): boolean {
+    const greatest = Object.values(applied).reduce((most, { incarnation }) => (incarnation > most ? incarnation : most), 0n);
+    if (greatest <= this.identities.incarnation) return false;
+    for (const log of [this.identities, this.endpoints, this.nodes]) log.renew(greatest + 1n);
+    return true;
   }
 
   missed(

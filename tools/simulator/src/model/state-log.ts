@@ -70,6 +70,14 @@ export class StateLog<Row> {
     this.#acknowledged = 0;
   }
 
+  /** Another incarnation begins, with the rows that there are: each gets a revision of it, in their order. */
+  renew(incarnation: bigint): void {
+    const kept = [...this.rows].sort(([, a], [, b]) => compareRevisions(a.revision, b.revision));
+    this.loseRows();
+    this.incarnation = incarnation;
+    for (const [key, { row }] of kept) this.set(key, row);
+  }
+
   /** The revision of the row; what is the same already isn't changed. */
   set(key: string, row: Row): Revision {
     const before = this.rows.get(key);

@@ -19,6 +19,13 @@ export class QuarantineByTimeAlone extends RegistryModel {
   }
 }
 
+/** What a node reports of a greater incarnation than holds is taken as any other. */
+export class NeverExceeds extends RegistryModel {
+  protected override exceeds(): boolean {
+    return false;
+  }
+}
+
 /** The counter of a session is not looked at. */
 export class NoCounter extends RegistryModel {
   protected override refuseSession(session: CallerSession): SessionRefusal | null {
