@@ -136,8 +136,8 @@ Napi::Value delete_batch(const Napi::CallbackInfo &info) {
 // mapDeleteBatchSync(map, keys)
 Napi::Value delete_batch_sync(const Napi::CallbackInfo &info) { return Napi::Number::New(info.Env(), delete_work(info)()); }
 
-// mapLookupBatch(map, cursor | null, keys, values, flags): Promise
-Napi::Value lookup_batch(const Napi::CallbackInfo &info) {
+/** map, cursor | null, keys, values, flags → a chunk of the map, and how it is told. */
+std::function<Settle()> lookup_work(const Napi::CallbackInfo &info) {
   auto map = use<Map>(info[0], "map.lookupBatch");
   // The kernel's cursor is a bucket number (hash maps) or a key.
   size_t cursor_size = std::max<size_t>(map->info.key_size, sizeof(uint32_t));
@@ -150,7 +150,7 @@ Napi::Value lookup_batch(const Napi::CallbackInfo &info) {
   uint32_t capacity = count_in(info, keys, map->info.key_size, "keys");
   Bytes values = bytes_at(info, 3, "values", capacity * map->value_size);
   uint32_t flags = number_at(info, 4, "flags");
-  return run_off_thread(info.Env(), {info[2], info[3]}, [=]() mutable -> Settle {
+  return [=]() mutable -> Settle {
     std::vector<uint8_t> next(cursor_size);
     Chunk chunk = look_up(*map, cursor.empty() ? nullptr : cursor.data(), next.data(), keys, values, capacity, flags);
     return [chunk, next](Napi::Env env) {
@@ -159,8 +159,14 @@ Napi::Value lookup_batch(const Napi::CallbackInfo &info) {
       result["cursor"] = chunk.end ? env.Null() : copy_of(env, next.data(), next.size());
       return result;
     };
-  });
+  };
 }
+
+// mapLookupBatch(map, cursor | null, keys, values, flags): Promise
+Napi::Value lookup_batch(const Napi::CallbackInfo &info) { return run_off_thread(info.Env(), {info[2], info[3]}, lookup_work(info)); }
+
+// mapLookupBatchSync(map, cursor | null, keys, values, flags)
+Napi::Value lookup_batch_sync(const Napi::CallbackInfo &info) { return lookup_work(info)()(info.Env()); }
 
 }  // namespace
 
@@ -170,6 +176,7 @@ void export_map_batch(Napi::Object exports) {
   export_function<delete_batch>(exports, "mapDeleteBatch");
   export_function<delete_batch_sync>(exports, "mapDeleteBatchSync");
   export_function<lookup_batch>(exports, "mapLookupBatch");
+  export_function<lookup_batch_sync>(exports, "mapLookupBatchSync");
 }
 
 }  // namespace bpf_native

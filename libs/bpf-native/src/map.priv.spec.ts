@@ -105,6 +105,23 @@ describe('batches', () => {
     map.close();
   });
 
+  it('read all of an array at once, by index', () => {
+    for (const maxEntries of [1, 5, 5000]) {
+      const map = BpfMap.create({ type: mapTypes.array, name: 'numbers', keySize: 4, valueSize: 8, maxEntries });
+      const { keys, values } = tens(maxEntries);
+      map.updateBatchSync(keys, values);
+      expect(map.arrayValues().equals(values)).toBe(true);
+      map.close();
+    }
+  });
+
+  it('refuse to read a map as an array that is none', () => {
+    const map = hash();
+    map.update(u32(1), u64(5n));
+    expect(() => map.arrayValues()).toThrow('numbers has 1 of 64 entries: it is no array');
+    map.close();
+  });
+
   it('delete, passing over keys that are not there', async () => {
     const map = hash();
     const { keys, values } = tens(10);

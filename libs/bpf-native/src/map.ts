@@ -157,6 +157,27 @@ export class BpfMap {
     return native.mapDeleteBatchSync(this.#handle, keys);
   }
 
+  /** The values of an array map end to end, by index, read on this thread: a system call for all, where {@link lookup} takes one for each. */
+  arrayValues(): Buffer {
+    const { keySize, userValueSize, maxEntries } = this.info;
+    const keys = Buffer.allocUnsafe(keySize * maxEntries);
+    const values = Buffer.allocUnsafe(userValueSize * maxEntries);
+    for (let cursor: Buffer | null = null, read = 0; read < maxEntries; ) {
+      const chunk = native.mapLookupBatchSync(
+        this.#handle,
+        cursor,
+        keys.subarray(read * keySize),
+        values.subarray(read * userValueSize),
+        0,
+      );
+      read += chunk.count;
+      cursor = chunk.cursor;
+      if (cursor === null && read < maxEntries)
+        throw new RangeError(`${this.info.name} has ${read} of ${maxEntries} entries: it is no array`);
+    }
+    return values;
+  }
+
   /**
    * The whole map in batches of up to `size` entries (more where one hash bucket holds more), read off the main thread.
    * Each batch's Buffers are the next one's too: copy what is kept.

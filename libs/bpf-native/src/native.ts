@@ -16,6 +16,12 @@ export type ProgramHandle = Handle<'program'>;
 export type LinkHandle = Handle<'link'>;
 export type RingBufferHandle = Handle<'ring buffer'>;
 
+/** Entries of a map that one batch call read, and where the next goes on. */
+interface LookedUp {
+  count: number;
+  cursor: Buffer | null;
+}
+
 export interface Native {
   initialize(error: typeof BpfError): void;
 
@@ -60,13 +66,8 @@ export interface Native {
   mapDeleteBatch(map: MapHandle, keys: Uint8Array): Promise<number>;
   mapDeleteBatchSync(map: MapHandle, keys: Uint8Array): number;
   /** Fills `keys` and `values`; a null `cursor` in the answer: that was the end. ENOSPC: one bucket of the map has more entries than fit. */
-  mapLookupBatch(
-    map: MapHandle,
-    cursor: Uint8Array | null,
-    keys: Uint8Array,
-    values: Uint8Array,
-    flags: number,
-  ): Promise<{ count: number; cursor: Buffer | null }>;
+  mapLookupBatch(map: MapHandle, cursor: Uint8Array | null, keys: Uint8Array, values: Uint8Array, flags: number): Promise<LookedUp>;
+  mapLookupBatchSync(map: MapHandle, cursor: Uint8Array | null, keys: Uint8Array, values: Uint8Array, flags: number): LookedUp;
 
   // program.cc
   programOpenPinned(path: string): ProgramHandle;

@@ -30,8 +30,9 @@ export class AppliedIdentities {
   /** All that have a bit, in order. */
   entries(): readonly number[] {
     const found: number[] = [];
+    const words = this.#map.arrayValues();
     for (let index = 0; index < APPLIED_WORDS; index++) {
-      const word = this.#word(index);
+      const word = words.readBigUInt64LE(index * 8);
       for (let bit = 0; word >> BigInt(bit) !== 0n; bit++) if ((word >> BigInt(bit)) & 1n) found.push(index * 64 + bit);
     }
     return found;

@@ -71,8 +71,6 @@ export class EndpointTable {
   readonly #onFull: OnFull;
   /** Slots that were given and have no entry yet. */
   readonly #reserved = new Set<number>();
-  readonly #key = Buffer.alloc(4);
-  readonly #value = Buffer.alloc(endpointCodec.size);
 
   constructor(maps: { readonly endpoints: BpfMap; readonly interfaces: BpfMap }, clock: Clock, onFull: OnFull) {
     this.#endpoints = maps.endpoints;
@@ -82,9 +80,7 @@ export class EndpointTable {
   }
 
   get pressure(): TablePressure {
-    let entries = 0;
-    for (let slot = 1; slot < ENDPOINTS; slot++) if (this.#isTaken(slot)) entries++;
-    return { table: 'endpoints', entries, capacity: ENDPOINTS - 1 };
+    return { table: 'endpoints', entries: this.#takenIn(this.#endpoints.arrayValues()).length, capacity: ENDPOINTS - 1 };
   }
 
   /**
@@ -120,9 +116,8 @@ export class EndpointTable {
   }
 
   entries(): readonly EndpointEntry[] {
-    const found: EndpointEntry[] = [];
-    for (let slot = 1; slot < ENDPOINTS; slot++) if (this.#isTaken(slot)) found.push(this.read(slot)!);
-    return found;
+    const values = this.#endpoints.arrayValues();
+    return this.#takenIn(values).map((slot) => decode(slot, endpointCodec.read(values, slot * endpointCodec.size)));
   }
 
   /** Idempotent. Throws DatapathError `unsupported` for an interface whose index the table can't hold. */
@@ -167,11 +162,12 @@ export class EndpointTable {
     return interfaceCodec.read(this.#interfaces.lookup(indexKey(ifindex))!).slot;
   }
 
-  /** Looks at all slots often: without a new buffer for each. */
-  #isTaken(slot: number): boolean {
-    this.#key.writeUInt32LE(slot);
-    this.#endpoints.lookupInto(this.#key, this.#value);
-    return this.#value.readUInt32LE(endpointCodec.offsets.ifindex) !== 0;
+  /** Slots that have an endpoint by these values of the map, in order. */
+  #takenIn(values: Buffer): readonly number[] {
+    const found: number[] = [];
+    for (let slot = 1; slot < ENDPOINTS; slot++)
+      if (values.readUInt32LE(slot * endpointCodec.size + endpointCodec.offsets.ifindex) !== 0) found.push(slot);
+    return found;
   }
 
   #read(slot: number): Endpoint {

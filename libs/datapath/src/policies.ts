@@ -215,8 +215,9 @@ export class PolicyTable {
 
   #load(): void {
     const free: { readonly index: number; readonly since: number }[] = [];
+    const subjects = this.#subjects.arrayValues();
     for (let index = 1; index < SUBJECTS; index++) {
-      const { policy, epoch } = subjectCodec.read(this.#subjects.lookup(indexKey(index))!);
+      const { policy, epoch } = subjectCodec.read(subjects, index * subjectCodec.size);
       if (policy === 0) {
         free.push({ index, since: epoch });
         continue;
