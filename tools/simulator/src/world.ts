@@ -34,8 +34,8 @@ export class World extends Schedule {
   readonly #givenUp = new Set<bigint>();
   #isCut = false;
   #isRecovering = false;
-  /** There was a whole bucket when Redis was emptied. */
-  #wasWhole = false;
+  /** Rows of every whole bucket that there has been since Redis was emptied: what was under way then may still make one whole. */
+  readonly #wholes = new Set<string>();
   #opened = 0n;
   #names = 0;
 
@@ -78,7 +78,8 @@ export class World extends Schedule {
   /** Takes time, as a restart does: no two incarnations are opened in the same millisecond of Redis' clock. */
   wipeRedis(): void {
     this.say('Redis loses everything');
-    this.#wasWhole = this.#hasWholeBucket();
+    this.#wholes.clear();
+    this.#noteWholes();
     this.redis.wipe();
     this.#isRecovering = false;
     this.pass(1);
@@ -111,7 +112,7 @@ export class World extends Schedule {
     for (const { name, table } of this.followers)
       if (textOf(table) !== rows) throw new Violation(`at rest, ${name} has "${textOf(table)}", Redis "${rows}"`);
     const { isWhole, entries } = this.nats.contents(this.nats.list().at(-1)!);
-    const bucket = textOf(new Map([...entries].flatMap(([key, { value }]) => (value === null ? [] : [[key, value]]))));
+    const bucket = rowsTextOf(entries);
     if (!isWhole || bucket !== rows) throw new Violation(`at rest, the bucket has "${bucket}" (whole: ${isWhole}), Redis "${rows}"`);
   }
 
@@ -126,17 +127,21 @@ export class World extends Schedule {
 
   /** Rows come back from a whole bucket, or by an operator's word for this very incarnation. */
   #checkRestored(): void {
-    const { incarnation } = this.redis;
-    if (this.#wasWhole || this.#hasWholeBucket() || this.#givenUp.has(incarnation!)) return;
-    throw new Violation(`incarnation ${incarnation} goes on without its rows, which nobody gave up`);
+    const { incarnation, rows } = this.redis;
+    if (this.#wholes.has(textOf(rows)) || (this.#givenUp.has(incarnation!) && rows.size === 0)) return;
+    throw new Violation(`incarnation ${incarnation} goes on with "${textOf(rows)}", which is no whole bucket's, and which nobody gave up`);
   }
 
-  #hasWholeBucket(): boolean {
-    return this.nats.list().some((bucket) => this.nats.contents(bucket).isWhole);
+  #noteWholes(): void {
+    for (const bucket of this.nats.list()) {
+      const { isWhole, entries } = this.nats.contents(bucket);
+      if (isWhole) this.#wholes.add(rowsTextOf(entries));
+    }
   }
 
   #checkPut(before: Message | null, after: Message): void {
     this.say(`NATS: ${describeMessage(after)}`);
+    if (this.redis.incarnation === null || this.redis.isRecovering) this.#noteWholes();
     if (before === null || compareRevisions(after.entry.revision, before.entry.revision) >= 0) return;
     throw new Violation(`${after.key} goes back from ${formatRevision(before.entry.revision)} to ${formatRevision(after.entry.revision)}`);
   }
@@ -150,4 +155,9 @@ export class World extends Schedule {
     const [has, should] = [textOf(follower.table), this.#states.get(formatRevision(revision))];
     if (has !== should) throw new Violation(`${follower.name} is at ${formatRevision(revision)} with "${has}" instead of "${should}"`);
   }
+}
+
+/** Rows of a bucket as `textOf` has them. */
+function rowsTextOf(entries: ReadonlyMap<string, { readonly value: string | null }>): string {
+  return textOf(new Map([...entries].flatMap(([key, { value }]) => (value === null ? [] : [[key, value]]))));
 }
