@@ -15,7 +15,8 @@ export async function runSuite(suite: Suite, root: string, limitSeconds: number,
   const folder = mkdtempSync(join(tmpdir(), 'myelin-test-'));
   const file = join(folder, 'report.json');
   try {
-    const args = ['run', '--project', suite.name, '--reporter=dot', '--reporter=json', `--outputFile.json=${file}`, ...filters];
+    // `integration*`: with `integration-alone` (vitest.config.ts).
+    const args = ['run', '--project', `${suite.name}*`, '--reporter=dot', '--reporter=json', `--outputFile.json=${file}`, ...filters];
     const status = await spawnVitest(root, args, limitSeconds);
     const report = readIfThere(file);
     const slowest = slowestFiles(report, 8).map((one) => `${relative(root, one.file)} ${one.seconds.toFixed(0)} s`);
