@@ -4,6 +4,7 @@ import { ConditionOnKey, carriesAll, NoLease, OneBucket, SameNameAfterLoss, Whol
 import type { Mutation } from './world.ts';
 
 const isNightly = process.env.MYELIN_NIGHTLY === '1';
+const timeout = isNightly ? 3_600_000 : 300_000;
 
 /** The first run that shows a violation, of so many seeds; null for none. */
 function firstViolation(seeds: number, mutation: Mutation = {}): Run | null {
@@ -17,7 +18,7 @@ function firstViolation(seeds: number, mutation: Mutation = {}): Run | null {
 const replay = (run: Run | null) => run && `${run.violation!.message} (replay: node tools/simulator/src/main.ts --seed ${run.seed})`;
 
 describe('relays, consumers and incarnations under crashes, pauses, losses and late arrivals', () => {
-  it('keep every property, whatever the seed', () => {
+  it('keep every property, whatever the seed', { timeout }, () => {
     expect(replay(firstViolation(isNightly ? 50_000 : 1000))).toBeNull();
   });
 
@@ -30,7 +31,7 @@ describe('relays, consumers and incarnations under crashes, pauses, losses and l
     expect(runSeed(seed).violation).toBeNull();
   });
 
-  it('need no lease for that: it fences nothing', () => {
+  it('need no lease for that: it fences nothing', { timeout }, () => {
     expect(replay(firstViolation(isNightly ? 10_000 : 200, { redis: NoLease }))).toBeNull();
   });
 

@@ -7,13 +7,13 @@ import {
   IdentitiesAlone,
   KnownIsApplied,
   NeverExceeds,
-  QuarantineByTimeAlone,
   ReusesAtOnce,
 } from '../testing/cluster-mutants.ts';
 import { runClusterSeed } from './chaos.ts';
 import type { ClusterMutation } from './cluster.ts';
 
 const isNightly = process.env.MYELIN_NIGHTLY === '1';
+const timeout = isNightly ? 3_600_000 : 300_000;
 
 /** The first run that shows a violation, of so many seeds; null for none. */
 function firstViolation(seeds: number, mutation: ClusterMutation = {}): Run | null {
@@ -28,8 +28,8 @@ const replay = (run: Run | null) =>
   run && `${run.violation!.message} (replay: node tools/simulator/src/main.ts --cluster --seed ${run.seed})`;
 
 describe('agents, allocator and compiler under churn, crashes, pauses, losses, replaced nodes and late arrivals', () => {
-  it('keep C1, C4, C5 and C6, whatever the seed', () => {
-    expect(replay(firstViolation(isNightly ? 50_000 : 1000))).toBeNull();
+  it('keep C1, C4, C5 and C6, whatever the seed', { timeout }, () => {
+    expect(replay(firstViolation(isNightly ? 20_000 : 1000))).toBeNull();
   });
 
   it('come to rest where nodes and a compiler have seen a greater incarnation than holds, Redis having lost all under a clock that was turned back (C3)', () => {
@@ -47,15 +47,15 @@ const seenSoon: readonly (readonly [string, ClusterMutation])[] = [
   ['a wait for identities alone', { allocator: IdentitiesAlone }],
   ['bits that are set before policies', { agent: BitsBeforePolicies }],
 ];
+/** Not among them: a number that is free by time alone. Random lags of a live node over a whole quarantine are too rare; its scenario (cluster-scenarios.spec.ts) sees it. */
 const seenLate: readonly (readonly [string, ClusterMutation])[] = [
-  ['a number that is free by time alone', { registry: QuarantineByTimeAlone }],
   ['an identity that counts as applied because it is known', { allocator: KnownIsApplied }],
   ['a replica that takes what it has heard for all there is', { allocator: HeardIsAll }],
   ['claims by label set', { agent: ClaimsBySet }],
 ];
 
 describe('random runs see', () => {
-  it.each(isNightly ? [...seenSoon, ...seenLate] : seenSoon)('%s', (_name, mutation) => {
+  it.each(isNightly ? [...seenSoon, ...seenLate] : seenSoon)('%s', { timeout }, (_name, mutation) => {
     expect(firstViolation(2000, mutation)).not.toBeNull();
   });
 });
