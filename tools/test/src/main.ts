@@ -36,7 +36,7 @@ async function take(suite: Suite): Promise<void> {
   const budget = nightly ? suite.nightlyBudgetSeconds : suite.budgetSeconds;
   console.log(`\n=== ${suite.name}: ${suite.shows}`);
   const started = performance.now();
-  const outcome = await runSuite(suite, root, budget * 4, filters);
+  const outcome = await runSuite(suite, root, budget * 6, filters);
   rows.push({ name: suite.name, outcome, seconds: (performance.now() - started) / 1000, budget });
 }
 

@@ -8,7 +8,7 @@ import { type Outcome, outcomeOfChecks, outcomeOfVitest } from './outcome.ts';
 import { runKernelSuite } from './run-kernel-suite.ts';
 import type { Suite } from './suites.ts';
 
-/** Runs one suite to its end and counts its tests. A suite that takes more than four times its budget is ended, and has failed. */
+/** Runs one suite to its end and counts its tests. A suite that takes more than six times its budget is ended, and has failed. */
 export async function runSuite(suite: Suite, root: string, limitSeconds: number, filters: readonly string[]): Promise<Outcome> {
   if (suite.kind === 'lint') return outcomeOfChecks(await runChecks(root));
   if (suite.kind === 'kernel') return runKernelSuite(root, { version: '6.1', full: process.env.MYELIN_NIGHTLY === '1', limitSeconds });
