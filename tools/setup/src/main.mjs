@@ -39,10 +39,14 @@ try {
     flags.includes('--emulator') && (await installEmulator(say)),
     flags.includes('--bench') && (await installBenchmarks(say)),
   ];
-  // Two at a time: apt and npm wait for different servers, and the build needs nothing of the extras.
-  const done = await both(installSystemPackages(say), installNodePackages(say));
-  process.env.PATH = [nodeBinFolder(), join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
-  done.push(...(await both(build(say), extras())).flat());
+  // Side by side: apt, one package set after the other, and npm wait for different servers; the build needs both, but nothing of the extras.
+  const system = installSystemPackages(say);
+  const apt = system.then(async (installed) => [installed, ...(await extras())]);
+  const built = both(system, installNodePackages(say)).then(async ([, packages]) => {
+    process.env.PATH = [nodeBinFolder(), join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
+    return [packages, await build(say)];
+  });
+  const done = (await both(apt, built)).flat();
   if (!flags.includes('--quiet') || done.some(Boolean)) say(`ready after ${((Date.now() - started) / 1000).toFixed(1)} s`);
 } catch (error) {
   console.error(`setup: ${error.message}`);
