@@ -39,7 +39,7 @@ describe('down', () => {
       await untilThereIs(stage, lab);
       up.kill();
       await up.result;
-      expect((await lab.run('down')).status).toBe(0);
+      expect(await lab.run('down')).toMatchObject({ status: 0, stderr: '' });
       expect(leftovers(lab.config), `killed when there were ${stage} things`).toEqual([]);
     }
     expect(networkOf(machine)).toBe(network);
@@ -49,7 +49,7 @@ describe('down', () => {
     const lab = keep(new TestLab());
     const up = lab.start({}, 'up', lab.file(manifests));
     await untilThereIs(8, lab);
-    expect((await lab.run('down')).status).toBe(0);
+    expect(await lab.run('down')).toMatchObject({ status: 0, stderr: '' });
     expect((await up.result).status).not.toBe(0);
     expect(leftovers(lab.config)).toEqual([]);
   });

@@ -28,18 +28,23 @@ const isPopulated = (path: string) => /^populated 1$/m.test(readFileSync(join(pa
 
 /**
  * Ends every process in a cgroup and below it by SIGKILL, and removes them all. The kernel ends the whole subtree in one step, so that no process
- * forks its way out (cgroup.kill, Linux 5.14). A missing cgroup is success; throws when one is still populated after 5 s.
+ * forks its way out (cgroup.kill, Linux 5.14). One that was on its way in (src/machine/process.ts) may come after that: it is ended, too. A missing cgroup is success; throws when there is still one
+ * after 5 s.
  */
 export async function removeCgroup(path: string): Promise<void> {
-  if (!existsSync(path)) return;
-  writeFileSync(join(path, 'cgroup.kill'), '1');
-  for (const started = performance.now(); isPopulated(path); await delay(5)) {
+  for (const started = performance.now(); existsSync(path); await delay(5)) {
     if (performance.now() - started > 5000) throw new Error(`processes of ${path} don't end`);
+    writeFileSync(join(path, 'cgroup.kill'), '1');
+    if (!isPopulated(path)) removeTree(path);
   }
-  removeTree(path);
 }
 
+/** A cgroup that somebody has entered meanwhile stays, and those above it. */
 function removeTree(path: string): void {
   for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) removeTree(join(path, entry.name));
-  rmdirSync(path);
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+  }
 }
