@@ -9,7 +9,7 @@ import { sleep, TestLab } from './support/test-lab.ts';
  * C6: an identity is enforceable before it speaks. Each pod here has a label set that nobody had before, and is spoken to, and speaks, the moment its add returns. A first packet that is lost isn't sent
  * again within the second that a probe waits (TCP), and the kernels' drop counters tell of it.
  */
-const count = process.env.MYELIN_NIGHTLY === '1' ? 200 : 20;
+const count = process.env.MYELIN_NIGHTLY === '1' ? 200 : 10;
 const patience = { timeout: 60_000 + 3000 * count };
 /** What a packet that a rule denies is counted under; everything else would be a packet that was allowed. */
 const denied = ['Deny rule'];

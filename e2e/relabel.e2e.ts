@@ -10,7 +10,7 @@ import { sleep, type Talk, TestLab } from './support/test-lab.ts';
  * A relabelling changes who a pod is while it speaks (design C1, C6, D2, D5). What the old labels and the new ones both allow must not lose a packet, in neither direction: the kernel's own
  * drop counters say so. What only one of them allows is denied from the moment on that the change has returned.
  */
-const rounds = process.env.MYELIN_NIGHTLY === '1' ? 20 : 3;
+const rounds = process.env.MYELIN_NIGHTLY === '1' ? 20 : 2;
 const patience = { timeout: 120_000 + 30_000 * rounds };
 const ports = [80, 81, 82, { containerPort: 53, protocol: 'UDP' as const }];
 const colours = ['blue', 'green'] as const;

@@ -70,11 +70,11 @@ const drop = 2;
 function decisionOf(node: WorldNode, { action, events }: Passage): KernelDecision {
   const [event, more] = events.filter(({ type }) => type !== eventType.EVENT_CLOSE);
   if (event === undefined) return { verdict: action === drop ? 'denied-egress' : 'forwarded', deciders: [], knows: 'verdict' };
-  expect(more).toBeUndefined();
+  if (more !== undefined) throw new Error(`a second record: ${JSON.stringify(more)}`);
   const egress = node.origin(event.egressOrigin);
   const ingress = node.origin(event.ingressOrigin);
   if (event.type === eventType.EVENT_VERDICT) {
-    expect({ action, verdict: event.verdict }).not.toMatchObject({ action: drop });
+    if (action === drop) throw new Error(`dropped, but told to be forwarded: ${JSON.stringify(event)}`);
     return { verdict: 'forwarded', deciders: [...referencesOf(egress), ...referencesOf(ingress)], knows: 'some' };
   }
   const isIngress = event.direction === direction.DIRECTION_INGRESS;
@@ -104,14 +104,19 @@ async function send(world: OracleWorld, flow: OracleFlow, number: number): Promi
   return { verdict: 'forwarded', deciders: [...sent.deciders, ...received.deciders], knows: isKnown ? 'some' : 'verdict' };
 }
 
+/** Asked a hundred thousand times: `expect`, which is slow, only says what is wrong. */
 function compare(kernel: KernelDecision, oracle: OracleDecision, flow: OracleFlow): void {
-  const of = JSON.stringify(flow);
+  if (kernel.knows === 'verdict') {
+    if ((kernel.verdict === 'forwarded') !== (oracle.verdict === 'forwarded'))
+      expect(kernel.verdict, JSON.stringify(flow)).toBe(oracle.verdict);
+    return;
+  }
   const policies = policyNames(kernel.deciders);
-  if (kernel.knows === 'verdict') return void expect(kernel.verdict === 'forwarded', of).toBe(oracle.verdict === 'forwarded');
-  expect(kernel.verdict, of).toBe(oracle.verdict);
-  if (kernel.knows === 'all') expect(policies, of).toEqual(oracle.policies);
-  else expect(oracle.policies, of).toEqual(expect.arrayContaining(policies));
-  if (kernel.deciders.length === 0) expect(oracle.policies, `nobody decided: ${of}`).toEqual([]);
+  const isKnown =
+    policies.every((name) => oracle.policies.includes(name)) && (kernel.knows === 'some' || policies.length === oracle.policies.length);
+  const nobodyDecided = kernel.deciders.length === 0;
+  if (kernel.verdict === oracle.verdict && isKnown && !(nobodyDecided && oracle.policies.length > 0)) return;
+  expect({ verdict: kernel.verdict, policies, nobodyDecided, knows: kernel.knows }, JSON.stringify(flow)).toEqual(oracle);
 }
 
 /** Source ports, or ids of echo requests: those of the first come again in every world, of the second not for long. */

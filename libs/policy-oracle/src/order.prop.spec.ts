@@ -8,7 +8,7 @@ import { SimulatedNode, tableQuestions } from './testing/simulated-node.ts';
 import type { OracleWorld } from './world.ts';
 
 const nightly = process.env.MYELIN_NIGHTLY === '1';
-const runs = nightly ? 10_000 : 300;
+const runs = nightly ? 10_000 : 200;
 const timeoutMs = nightly ? 3_600_000 : 300_000;
 
 type Events = readonly CompilerEvent[];

@@ -13,7 +13,7 @@ describe('the datapath suite', () => {
     const measurement: Measurement = await measureDatapath({
       only: null,
       rounds: 1,
-      connectionsOfClient: nightly ? connectionsOfClient : 4096,
+      connectionsOfClient: nightly ? connectionsOfClient : 1024,
     });
     const failures = measurement.measured.flatMap((one) => ('reason' in one ? [`${one.name}: ${one.reason}`] : []));
     expect(failures).toEqual([]);
