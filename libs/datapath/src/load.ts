@@ -89,7 +89,6 @@ export async function loadDatapath(
         reuse(object, declared, pinOf(declared.name), { ...sizes, ...before });
       }
       configure(object, seeds, clusterId);
-      const wanted = object.programs().filter(({ name }) => !testPrograms.has(name));
       for (const { name } of object.programs()) object.setAutoload(name, !testPrograms.has(name));
       await object.load().catch((cause) => {
         throw refusal(file, cause);
@@ -98,7 +97,7 @@ export async function loadDatapath(
         if (!existsSync(pinOf(name))) object.map(name).pin(pinOf(name));
         if (!maps.has(name)) maps.set(name, BpfMap.openPinned(pinOf(name)));
       }
-      for (const { name } of wanted) programs.set(name, object.program(name));
+      for (const { name } of object.programs()) if (!testPrograms.has(name)) programs.set(name, object.program(name));
     } finally {
       object.close();
     }

@@ -5,10 +5,10 @@ const neverHere = ['**/flow-stress.priv.spec.ts'] as const;
 /** What `npm test` has time for: whether the programs load, packets through `to_pod`, and real traffic through clsact filters, between two pods and through a tunnel. */
 const selection = ['bpf/tests/to-pod', 'bpf/tests/veth', 'bpf/tests/overlay'] as const;
 
-/** The test run: one process for all files, because starting one costs more than the tests. */
+/** The test run. */
 export function testCommand(full: boolean, reportFile: string): readonly string[] {
   return [
-    ...['node', 'node_modules/vitest/vitest.mjs', 'run', '--project', 'privileged', '--no-isolate'],
+    ...['node', 'node_modules/vitest/vitest.mjs', 'run', '--project', 'privileged'],
     ...['--reporter=dot', '--reporter=json', `--outputFile.json=${reportFile}`],
     ...neverHere.flatMap((pattern) => ['--exclude', pattern]),
     ...(full ? everything : selection),

@@ -5,9 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join, relative, resolve } from 'node:path';
-import { root } from './packages.mjs';
+import { nodeBinFolder, root } from './packages.mjs';
 
-const projectNode = join(root, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
 const folder = resolve(process.argv[2]);
 const madeOf = join(folder, 'dist', 'made-of.json');
 
@@ -87,7 +86,7 @@ await import('./app.mjs');
 `,
 );
 rmSync(join(folder, 'dist', 'compiled'), { recursive: true, force: true });
-spawnSync(projectNode, [join(folder, 'dist', 'main.mjs'), '--help'], { stdio: 'ignore', env: {} });
+spawnSync(join(nodeBinFolder(), 'node'), [join(folder, 'dist', 'main.mjs'), '--help'], { stdio: 'ignore', env: {} });
 
 const settings = [...['tools/setup/src/bundle.mjs', 'package-lock.json'], relative(root, join(folder, 'package.json'))];
 const read = Object.keys(metafile.inputs).filter((input) => !input.startsWith('part-of-node:'));

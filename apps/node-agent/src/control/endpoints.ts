@@ -409,8 +409,8 @@ export class Endpoints {
     if (signal.aborted || store.get(uid)?.spec !== spec) return;
     this.#awaitOthers(uid, allocation);
     this.#dispatch(uid, { kind: 'identified', assignment: allocation.assignment });
-    // While its interface is being made: the policy is there when that is.
-    this.#want(uid, allocation.assignment);
+    // The policy is there when the interface is. Whoever has one waits for the policy by now, or speaks as that number already and needs nothing.
+    if (store.get(uid)?.state === 'creating') this.#want(uid, allocation.assignment);
   }
 
   /** Has the policy of a number applied that is among the subjects by now, asked for once. */
